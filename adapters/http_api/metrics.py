@@ -129,13 +129,15 @@ def _flow(snapshot: HealthSnapshot) -> Iterator[Metric]:
 
 def _works(snapshot: HealthSnapshot) -> Iterator[Metric]:
     held = GaugeMetricFamily("jikimi_shares_held", "Shares of the work that this process holds", labels=["work"])
+    taken = CounterMetricFamily("jikimi_shares_taken", "Shares that this process has begun with", labels=["work"])
     refused = CounterMetricFamily(
         "jikimi_shares_refused", "Pieces of work that came too late: others held their share by then", labels=["work"]
     )
     for work, part in sorted(snapshot.works.items()):
         held.add_metric([work], part.held)
+        taken.add_metric([work], part.taken)
         refused.add_metric([work], part.refused)
-    yield from (held, refused)
+    yield from (held, taken, refused)
 
 
 def _backlog(backlog: Backlog | None, now: datetime) -> Iterator[Metric]:

@@ -171,7 +171,7 @@ async def _policies(stores: Stores, in_force: InForce, scheduler: Scheduler, clo
 
 def _lost_to(reach: chats.Reach, alarm: Alarm) -> Lost:
     async def lost(platform: Platform) -> None:
-        reach.reached.pop(platform, None)
+        reach.lose(platform)
         await alarm.lost(platform)
         reach.connected.pop(platform, None)
 

@@ -1,7 +1,9 @@
 """The chat networks that there are, those that a configuration wants, and what a process has to do with them."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -92,6 +94,7 @@ class Reach:
     reporting: Mapping[Platform, Crew] = field(init=False)  # who are there for nothing else
     answering: Crew | None = field(init=False)  # who answer over HTTP
     begun: asyncio.Event = field(default_factory=asyncio.Event)  # anything is reached
+    lost: defaultdict[Platform, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
 
     def __post_init__(self) -> None:
         shared = [one.platform for one in NETWORKS] if self.stands_by and self.database.is_postgresql else []
@@ -160,11 +163,25 @@ class Reach:
             reporting = self.reporting[platform]
             yield self._in_turn(platform, reporting.run) if reporting.joins else reporting.run
 
+    def lose(self, platform: Platform) -> None:
+        """Others may do there what this process cannot do any more."""
+        self.reached.pop(platform, None)
+        self.lost[platform].set()
+
     def _in_turn(self, platform: Platform, service: Service) -> Service:
+        """Until the platform is lost."""
+
         async def run() -> None:
             if post := self.posts.get(platform):
                 await post.taken.wait()
-            await service()
+            working, lost = asyncio.create_task(service()), asyncio.create_task(self.lost[platform].wait())
+            try:
+                await asyncio.wait([working, lost], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                lost.cancel()
+                working.cancel()
+                with suppress(asyncio.CancelledError):
+                    await working
 
         return run
 

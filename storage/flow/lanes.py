@@ -69,7 +69,8 @@ class Lanes:
             for platform in platforms
             for place, after in enumerate((self._served.get((protects, platform), 0), 0))
         ]
-        hopping = self._database.sql(sql.LANES_OF_SHARES if self._shares else sql.LANES)
+        are_all_ours = all(shares.has_all for one, shares in self._shares.items() if one in platforms)
+        hopping = self._database.sql(sql.LANES if are_all_ours else sql.LANES_OF_SHARES)
         hops = await connection.execute(hopping, {"given": codec.write_rows(begin), "limit": limit})
         doubtful = (await connection.execute(await self._doubtful(connection, platforms))).all()
         found = [(_lane(row), row) for row in (*hops, *doubtful)]

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.answers.bot import Bot
-from bot.core.chat.message import CommunityRef, Message
+from bot.core.chat.message import CommunityRef, Kind, Message
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.ports import Member
 from bot.core.moderation.recent import SaidBefore, as_compared
@@ -89,23 +89,31 @@ class SqlMemberRoll:
 
     async def said_since(self, moment: datetime, shares: Collection[int] | None = None) -> SaidBefore:
         m = messages.c
-        known = (m.author_hash.is_not(None), m.text_hash.is_not(None), in_shares(m.community, shares))
-        wanted = select(*community_of(messages), m.community.label("key"), m.author_hash, m.text_hash, m.sent_at)
+        known = (m.author_hash.is_not(None), in_shares(m.community, shares))
+        columns = m["author_hash", "text_hash", "sent_at", "kind"]
+        wanted = select(*community_of(messages), m.community.label("key"), *columns)
         async with self._database.read() as connection:
             newest = wanted.where(m.sent_at >= moment, *known).order_by(m.sent_at.desc()).limit(MOST_SAID)
             rows = (await connection.execute(newest)).all()
         keys = {read_community(row): row.key for row in rows}
-        said = defaultdict[tuple[bytes, bytes], list[datetime]](list)
+        said = defaultdict[tuple[bytes, bytes | None], list[datetime]](list)
+        posted = defaultdict[bytes, list[datetime]](list)
         for row in reversed(rows):
             said[row.author_hash, row.text_hash].append(row.sent_at)
+            if row.kind == Kind.NEW:
+                posted[row.author_hash].append(row.sent_at)
 
-        def before(message: Message) -> Sequence[datetime]:
+        def anything(message: Message) -> Sequence[datetime]:
+            key = keys.get(message.community)
+            return () if key is None else posted.get(_named(self._database, key, message.author.id)[1], ())
+
+        def same(message: Message) -> Sequence[datetime]:
             key = keys.get(message.community)
             if key is None or not (text := said_hash(self._database, key, message)):
                 return ()
             return said.get((_named(self._database, key, message.author.id)[1], text), ())
 
-        return before
+        return SaidBefore(same, anything)
 
 
 async def count_members(

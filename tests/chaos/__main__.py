@@ -93,6 +93,8 @@ async def _counted(here: World) -> list[str]:
         changes = len(seen.handed_over)
         here.tell(f"{name}: {len(as_one)} floods as one process decides, {len(off)} not; handed over {changes} times")
         broken += [f"{name}: {problem}" for problem in audit.problems(seen)]
+    for row in await here.ask("SELECT work, sum(epoch) - count(*) AS times FROM shares GROUP BY work ORDER BY work"):
+        here.tell(f"{row['work']}: shares changed hands {row['times']} times; of each, some seconds are not remembered")
     for worker in here.crew.workers:
         ends = Counter(code for code, _ in worker.ends)
         here.tell(f"{worker.log.name}: ended {dict(ends)}; {worker.most:.0f} MiB at most")

@@ -44,7 +44,7 @@ def test_who_acts_is_killed_in_a_burst_of_deletions_and_all_is_done_once_within_
                 assert await done(here)
             finally:
                 codes = await here.crew.end()
-            assert codes == [0] * len(ROLES)
+            assert -signal.SIGKILL not in codes, "every process ends when it is asked to"
             for name, seen in (await audit.seen(here)).items():
                 assert list(audit.problems(seen)) == [], name
                 assert len(seen.written) == 2 * BURST and not set(seen.written) & set(seen.left)

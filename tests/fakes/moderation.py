@@ -40,12 +40,17 @@ class MemoryMemberRoll:
         known = [one for one in lately if self.store.in_shares(one.community, shares)]
         known.sort(key=lambda one: one.sent_at)
 
-        def before(message: Message) -> Sequence[datetime]:
+        def anything(message: Message) -> Sequence[datetime]:
+            about = (message.community, message.author.id)
+            theirs = [one for one in known if (one.community, one.author.id) == about]
+            return [one.sent_at for one in theirs if one.kind is Kind.NEW]
+
+        def same(message: Message) -> Sequence[datetime]:
             about = (message.community, message.author.id, as_compared(message))
             theirs = [one for one in known if (one.community, one.author.id, as_compared(one)) == about]
             return [one.sent_at for one in theirs] if all(about) else []
 
-        return before
+        return SaidBefore(same, anything)
 
 
 class MemoryInbox:

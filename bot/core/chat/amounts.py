@@ -43,6 +43,9 @@ class Amounts(NamedTuple):
         return int(getattr(self, what.value))
 
 
+A_MESSAGE = Amounts(messages=1, media=0, emoji=0, mentions=0, lines=0, marks=0)  # of which nothing more is known
+
+
 def amount(what: Amount, message: Message) -> int:
     """Linear in what is read of it. The lines of a file that comes along are nobody's flood: they stand behind a
     press."""

@@ -1,12 +1,13 @@
 """Messages and decisions -> what an author did just before, for rules about repeats and cooldowns."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bot.core.base.bounded import Bounded
-from bot.core.chat.amounts import Amounts, amounts
+from bot.core.chat.amounts import A_MESSAGE, Amounts, amounts
 from bot.core.chat.message import CommunityRef, Kind, Message, as_read
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Part, Screening, Verdict
@@ -30,8 +31,15 @@ Place = tuple[Member, str]  # and channel
 Finds = tuple[datetime, Mapping[HarmKind, float]]  # when it was sent, how likely each kind of harm is
 
 
-#: A message -> when its author said the same before this process began, oldest first.
-SaidBefore = Callable[[Message], Sequence[datetime]]
+#: A message -> moments from before this process began, oldest first.
+Moments = Callable[[Message], Sequence[datetime]]
+
+
+class SaidBefore(NamedTuple):
+    """Of a message, as the record knows: when its author said the same, and when they wrote anything new there."""
+
+    same: Moments
+    anything: Moments
 
 
 def as_compared(message: Message) -> str:
@@ -71,15 +79,18 @@ class RecentActivity:
         while sent and message.sent_at - sent[0][0] > self._window:
             sent.popleft()
         mark = hash(text)  # a long text is not kept alive for it
-        if self._before and message.sent_at > self._before[0].until:
-            del self._before[0]
-        known = (before for before in self._before if message.community not in before.left)
-        earlier = [moment for before in known for moment in before.said(message)]
+        known = self._on_record(message)
+        earlier = [moment for before in known for moment in before.said.same(message)]
         said = (*earlier[-self.each :], *(moment for moment, other in sent if other == mark))
         repeats = tuple(one for one in said if one <= message.sent_at <= one + self._window)
         if message.kind is Kind.NEW and text:
             sent.append((message.sent_at, mark))
         return repeats
+
+    def _on_record(self, message: Message) -> Iterator[_Before]:
+        if self._before and message.sent_at > self._before[0].until:
+            del self._before[0]
+        return (before for before in self._before if message.community not in before.left)
 
     def go_on_from(self, before: SaidBefore, until: datetime) -> None:
         """What is on record of communities of which this process has heard nothing yet; of that nothing is in the
@@ -87,13 +98,16 @@ class RecentActivity:
         self._before.append(_Before(before, until))
 
     def posted(self, message: Message) -> tuple[tuple[datetime, Amounts], ...]:
-        """How much the author has posted before, message by message; and remember this one's."""
+        """How much the author has posted before, message by message; and remember this one's. Of what the record alone
+        knows it is the messages, not what was in them."""
         if message.kind is not Kind.NEW or message.is_name:
             return ()
         posted = self._posted.refresh(_member(message), deque(maxlen=self.each))
         while posted and message.sent_at - posted[0][0] > self._window:
             posted.popleft()
-        before = tuple(posted)
+        earlier = [at for known in self._on_record(message) for at in known.said.anything(message)]
+        unheard = sorted(at for at in earlier if message.sent_at - self._window <= at <= message.sent_at)[-self.each :]
+        before = (*((at, A_MESSAGE) for at in unheard), *posted)
         posted.append((message.sent_at, amounts(message)))
         return before
 

@@ -78,6 +78,7 @@ class Division:
     end: Callable[[Collection[int]], Awaitable[None]]
     under_way: Callable[[Collection[int]], int]
     mine: set[int] = field(default_factory=set)
+    taken: int = 0  # how often a share was begun with: of each, some seconds are not remembered
 
     async def run(self) -> None:
         """Until cancelled; then all is given back at once, so that nobody waits for it."""
@@ -110,6 +111,7 @@ class Division:
             await self.begin(taken)
             self.shares.begin(taken)
             self.mine.update(taken)
+            self.taken += len(taken)
         if (lost or over or free) and len(found.part) > 1:
             _log.info("shares", held=len(self.mine), of=self.shares.parts, processes=len(found.part))
 

@@ -29,9 +29,11 @@ class FlowFigures:
 
 
 class Part(NamedTuple):
-    """Of a kind of work: how many of its shares this process holds, and how often it was too late with one."""
+    """Of a kind of work: how many of its shares this process holds, how often it has begun with one, and how often it
+    was too late with one."""
 
     held: int
+    taken: int
     refused: int
 
 
@@ -75,7 +77,7 @@ class HealthMonitor:
             replicas=self.replicas(),
             judges=self.judges,
             connections={platform: chat.connection for platform, chat in self.chats.items()},
-            works={name: Part(len(one.mine), one.shares.refused) for name, one in self.works.items()},
+            works={name: Part(len(one.mine), one.taken, one.shares.refused) for name, one in self.works.items()},
         )
 
     def settled(self, settlements: Sequence[Settlement]) -> None:

@@ -190,9 +190,9 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
 
 def connect(
     url: str, desk: Desk, token: str = TOKEN, *, inbox: Inbox | None = None, bookmarks: Bookmarks | None = None,
-    webhook_url: str = "", webhook_listen: str = "", blocklist: str = "",
+    webhook_url: str = "", webhook_listen: str = "", blocklist: str = "", hears: bool = True,
 ) -> TelegramChat:  # fmt: skip
     return TelegramChat(
         token=token, desk=desk, clock=SystemClock(), say=texts("ko"), api_url=url, inbox=inbox, bookmarks=bookmarks,
-        webhook_url=webhook_url, webhook_listen=webhook_listen, blocklist=blocklist,
+        webhook_url=webhook_url, webhook_listen=webhook_listen, blocklist=blocklist, hears=hears,
     )  # fmt: skip

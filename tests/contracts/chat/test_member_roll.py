@@ -65,7 +65,8 @@ def test_who_said_the_same_before_is_known_to_who_comes_later(opens: Opens) -> N
             await store.inbox.keep([*said, waits])
             await store.inbox.settle([settlement(one, *([Delete()] if one is said[2] else [])) for one in said])
         async with opens() as store:
-            before = await store.members.said_since(NOW)
+            before, anything = await store.members.said_since(NOW)
+            assert list(anything(waits)) == [NOW, NOW, NOW, later(5)] == list(anything(message("x", "다른 말")))
             assert list(before(waits)) == [NOW, later(5)]
             assert list(before(replace(waits, kind=Kind.EDIT))) == [NOW, later(5)]
             for place, who, times in (

@@ -10,6 +10,7 @@ import pytest
 from bot.app.application import Jikimi, application
 from bot.app.parts import Core
 from bot.config import Config, StorageSettings
+from bot.core.base.errors import Broken
 from bot.core.incidents.review import Call
 from bot.core.moderators.ports import Desk
 from bot.core.operations.division import PARTS
@@ -165,5 +166,21 @@ def test_whole_communities_are_acted_in_by_one_process_that_has_their_cards(post
         assert await states(url) <= {"done", "called_off"}
         did = Counter((done.message.ref, done.action) for some in (hears, *acts) for done in some.performed)
         assert set(did.values()) == {1}
+
+    asyncio.run(scenario())
+
+
+def test_who_loses_a_network_leaves_what_is_to_be_done_there_to_the_others(postgres: Postgres) -> None:
+    async def scenario() -> None:
+        url, lost, acts = postgres.create(), Chat(DISCORD), Chat(DISCORD)
+        async with process(url, lost, Chat(TELEGRAM), roles=CHAT) as chat, process(url, acts, roles=ACT) as act:
+
+            def held(jikimi: Jikimi) -> int:
+                return jikimi.health.snapshot().works["act/discord"].held
+
+            await until(lambda: held(chat) + held(act) == PARTS and bool(held(chat)), 30.0)
+            lost.arriving.put_nowait(Broken("the token was revoked"))
+            await until(lambda: held(act) == PARTS, 30.0)
+            assert connected(chat) == {DISCORD, TELEGRAM}, "it is its turn still"
 
     asyncio.run(scenario())

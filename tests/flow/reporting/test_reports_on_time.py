@@ -13,7 +13,7 @@ import pytest
 from bot.config import Config
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import CommunityRef
+from bot.core.chat.message import CommunityRef, Platform
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
 from bot.core.communities.hours import Hours
@@ -70,6 +70,7 @@ class Office:
         self.config = Config()
         self.cases = ScriptedCases()
         self.raided = set[CommunityRef]()
+        self.left = set[Platform]()  # to processes that do nothing else
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Office"]:
@@ -87,7 +88,7 @@ class Office:
         worker = DeliveryWorker(
             deliveries=store.deliveries, builder=builder, cases=self.cases, policies=self.policies,
             schedule_of=schedule_of, platforms={self.chat.platform: self.chat}, clock=clock, planned=planned,
-            at_once=1, poll=0.01,
+            at_once=1, poll=0.01, is_left=self.left.__contains__,
         )  # fmt: skip
         self.bursts = BurstWatch(
             policies=self.policies, schedule_of=schedule_of, incidents=store.incidents,
@@ -429,6 +430,19 @@ def test_what_is_planned_for_another_process_is_left_to_it() -> None:
         async with office.open():
             await office.wait(HOUR)
         assert office.states() == [("2026-W47", State.PLANNED, "")]
+
+    play(scene)
+
+
+def test_what_others_do_who_do_nothing_else_is_left_to_them_for_as_long_as_they_live() -> None:
+    async def scene(office: Office) -> None:
+        office.left.add(office.chat.platform)
+        async with office.open():
+            await office.wait(13 * HOUR)
+            assert office.sent == [] and office.states() == [("2026-W47", State.PLANNED, "")]
+            office.left.clear()
+            await office.wait(0.01 * HOUR)
+            assert office.sent == ["news: cafe 2026-W47 ko"]
 
     play(scene)
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from bot.core.chat.amounts import A_MESSAGE
 from bot.core.chat.message import Kind
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Judgement, Part, Unscreened, Verdict
 from bot.core.incidents.incident import Trace
-from bot.core.moderation.recent import SPEAKERS, RecentActivity
+from bot.core.moderation.recent import SPEAKERS, RecentActivity, SaidBefore
 from bot.core.rules.actions import Delete
 from bot.core.rules.policy import Policy
 from tests.builders import DISCORD, GUARD, NOW, TELEGRAM, decision, home, later, message
@@ -46,7 +47,7 @@ def test_of_whoever_is_forgotten_nothing_is_in_mind() -> None:
 def test_a_flood_that_spans_a_restart_goes_on() -> None:
     before = {"minji": [later(-700), later(-30), later(40)]}
     recent = RecentActivity()
-    recent.go_on_from(lambda one: before.get(one.author.id, ()), later(600))
+    recent.go_on_from(SaidBefore(lambda one: before.get(one.author.id, ()), lambda one: ()), later(600))
     assert recent.hear(message("1")) == (later(-30),), "what is older than the window, or sent later, is none"
     assert recent.hear(message("2", sent_at=later(60))) == (later(-30), later(40), NOW)
     assert recent.hear(message("3", author="jisu", sent_at=later(61))) == ()
@@ -55,7 +56,7 @@ def test_a_flood_that_spans_a_restart_goes_on() -> None:
 
 def test_whoever_leaves_a_community_has_nothing_of_it_in_mind() -> None:
     recent = RecentActivity()
-    recent.go_on_from(lambda one: [later(-9)], later(600))
+    recent.go_on_from(SaidBefore(lambda one: [later(-9)], lambda one: [later(-9)]), later(600))
     verdict = Verdict(guard=GUARD, found=(Judgement(Part.PROMPT, HarmKind.ABUSE, 0.9, "g"),))
     for where in ("a", "b"):
         said = message("1", "말", community=where)
@@ -71,8 +72,19 @@ def test_whoever_leaves_a_community_has_nothing_of_it_in_mind() -> None:
     recent.leave([home("a")])
     assert [len(one) for one in memories] == [1] * 7
     assert recent.hear(message("2", "말", community="b")) == (later(-9), NOW)
-    recent.go_on_from(lambda one: [later(-9), NOW], later(600))
+    recent.go_on_from(SaidBefore(lambda one: [later(-9), NOW], lambda one: [later(-9), NOW]), later(600))
     assert recent.hear(message("2", "말", community="a")) == (later(-9), NOW), "nothing counts twice"
+    assert recent.posted(message("3", community="a")) == ((later(-9), A_MESSAGE), (NOW, A_MESSAGE))
+
+
+def test_messages_of_before_are_counted_and_only_what_was_in_them_is_not_known() -> None:
+    recent = RecentActivity()
+    times = [later(-700), later(-30), later(-30), later(40)]  # some networks tell whole seconds
+    recent.go_on_from(SaidBefore(lambda one: (), lambda one: times), later(600))
+    assert recent.posted(message("1")) == ((later(-30), A_MESSAGE),) * 2
+    assert [at for at, _ in recent.posted(message("2", sent_at=later(60)))] == [later(-30), later(-30), later(40), NOW]
+    assert recent.posted(message("3", sent_at=later(60), kind=Kind.EDIT)) == ()
+    assert len(recent.posted(message("4", sent_at=later(601)))) == 1
 
 
 def rude(probability: float = 0.5) -> Verdict:

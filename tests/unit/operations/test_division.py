@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from bot.core.base.errors import Broken
-from bot.core.operations.division import DRAINING, PARTS, Division, Post, is_for
+from bot.core.operations.division import DRAINING, PARTS, Crew, Division, Post, is_for
 from tests.fakes.clock import ManualClock
 from tests.fakes.operations import MemoryShares, Work
 
@@ -73,6 +73,25 @@ def test_who_comes_is_given_a_part_once_it_is_drained_and_who_goes_leaves_all() 
         assert two.ended == [leaves]
         await one.division.follow()
         assert one.mine == set(range(PARTS)) and one.begun[-1] == leaves
+        assert (one.division.taken, two.division.taken) == (PARTS + len(leaves), len(leaves))
+
+    asyncio.run(scenario())
+
+
+def test_those_who_take_part_are_counted_and_who_only_looks_is_not() -> None:
+    async def scenario() -> None:
+        work, clock = Work(), ManualClock()
+        crews = [Crew(MemoryShares(work, me), clock, joins=me < 3) for me in (1, 2, 3)]
+        running = [asyncio.create_task(one.run()) for one in crews]
+        await clock.advance(1)
+        assert [one.number for one in crews] == [2, 2, 2]
+        running[0].cancel()
+        await asyncio.wait(running[:1])
+        await clock.advance(1)
+        assert [one.number for one in crews[1:]] == [1, 1]
+        for one in running:
+            one.cancel()
+        await asyncio.wait(running)
 
     asyncio.run(scenario())
 

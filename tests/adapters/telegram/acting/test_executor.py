@@ -59,6 +59,30 @@ async def test_a_message_is_deleted(here: Stage) -> None:
 
 
 @played
+async def test_who_hears_nothing_acts_all_the_same(here: Stage) -> None:
+    """It asks for no updates, and goes by what Telegram says of admins now and then: nobody tells it of changes."""
+    message, admins = await said(here), await said(here, author=8)
+    here.server.admin(here.group, 8, "지수")
+    assert here._listening
+    here._listening.cancel()
+    await asyncio.wait([here._listening])
+    chat, polls = connect(here.server.url, here.desk, hears=False), here.server.polls
+    hearing = asyncio.create_task(anext(chat.messages()))
+    await here.open_incident(message, Delete(), Timeout(timedelta(minutes=5)))
+    await here.open_incident(admins, Timeout(timedelta(minutes=5)))
+    claimed = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+    try:
+        outcomes = [await chat.perform(one) for one in claimed]
+        assert [type(one) for one in outcomes] == [Done, Done, Refused] and status(here) == "restricted"
+        assert chat._members._keeps(await chat._members.staff(GROUP)) < 600
+        assert here.server.polls == polls and not hearing.done()
+    finally:
+        hearing.cancel()
+        await asyncio.wait([hearing])
+        await chat.close()
+
+
+@played
 async def test_deleting_what_is_gone_is_gone(here: Stage) -> None:
     message = await said(here)
     here.group.messages.clear()
