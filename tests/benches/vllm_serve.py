@@ -13,12 +13,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientConnectionError, ClientSession, TCPConnector
 
 from adapters.guards.dialects import DIALECTS, Piece, Question
 from adapters.guards.vllm_server import LIKELIEST, Encoding, VllmServers
@@ -46,11 +47,12 @@ async def measured(server: Server, model: Path, exchanges: int) -> None:
     ):  # fmt: skip
 
         async def write(question: Question) -> None:
-            asked = session.post(
-                f"{server.url}/v1/completions", json=_before(question, encoding), raise_for_status=True
-            )
-            async with asked as answer:
-                await answer.read()
+            address, body = f"{server.url}/v1/completions", _before(question, encoding)
+            with suppress(ClientConnectionError):  # the server lets go of what was idle for a while
+                async with session.post(address, json=body, raise_for_status=True) as answer:
+                    await answer.read()
+                    return
+            await write(question)
 
         async def before(some: Sequence[Exchange]) -> None:
             await asyncio.gather(*(write(question) for one in some for question in DIALECT.questions(one)))
