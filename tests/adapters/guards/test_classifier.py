@@ -11,6 +11,8 @@ from aiohttp import web
 
 from adapters.guards.classifier import ClassifierGuard, OnnxNetwork, ServedNetwork
 from adapters.guards.vllm_replicas import NoAnswer
+from bot.cli.bench.guard import bench_guard
+from bot.cli.bench.loads import Load
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, Part, Screening, Unscreened, Verdict
@@ -142,3 +144,13 @@ def test_the_configuration_opens_it(tmp_path: Path) -> None:
 
     asyncio.run(check())
     assert json.loads((folder / "config.json").read_text("utf-8"))["id2label"]
+
+
+def test_the_bench_says_how_many_texts_it_judges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load = Load(seconds=0.1, in_flight=4, shares=())
+    bench_guard("", classifier=tiny_classifier(tmp_path), only=["classifier"], load=load, as_json=True)
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [(row["section"], row["texts"]) for row in rows] == [
+        ("classifier", one) for one in ("chat", "pairs", "long")
+    ]
+    assert all(row["front_us"] > 0 and row["slowest"] <= row["per_second"] <= row["fastest"] for row in rows)
