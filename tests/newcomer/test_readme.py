@@ -1,13 +1,14 @@
 """The READMEs, as far as they can be walked without installing anything: `python -m tests.newcomer` does it all."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from bot.core.text.catalogue import LANGUAGES
 from tests.newcomer.__main__ import EXPECTED, checked, expected, shown, walk
-from tests.newcomer.test_container import is_ours
+from tests.newcomer.test_container import ROOT, is_ours
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -36,3 +37,12 @@ def test_what_does_not_fit_is_found(tmp_path: Path) -> None:
     typed = [one for one in shown("en") if "jikimi" in one]
     wrong = list(walk(tmp_path, "en"))
     assert [one.partition(": ended with")[0] for one in wrong] == typed
+
+
+def test_what_is_missing_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    there = tmp_path / "venv"
+    words = ["make", "--silent", "PYTHON=false", f"VENV={there}", "run"]  # what is no Python of 3.11 with venv
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and not done.stdout and not there.exists()
+    told, *_ = done.stderr.splitlines()
+    assert "python3-venv" in told and "3.11 이상" in told and "3.11 or newer" in told
