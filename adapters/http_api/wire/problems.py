@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from adapters.http_api.wire.shapes import ErrorAnswer, ErrorShape, UnscreenedAnswer
+from bot.core.base.errors import BotError
 from bot.core.text.catalogue import Texts
 
 Kind = Literal["invalid_request_error", "authentication_error", "rate_limit_error", "unavailable_error"]
@@ -58,7 +59,7 @@ class Problem(Exception):
         return PROBLEMS[self.code][0]
 
     def answer(self, say: Texts, request_id: str) -> ErrorAnswer:
-        facts = {name: say.why(fact) if isinstance(fact, str) else fact for name, fact in self.facts.items()}
+        facts = {name: say.why(fact) if isinstance(fact, BotError | str) else fact for name, fact in self.facts.items()}
         error = ErrorShape(
             code=self.code,
             message=say(f"api.{self.code}", **facts),

@@ -13,6 +13,7 @@ from starlette.types import Receive
 
 from adapters.http_api.wire.problems import Left, Problem
 from adapters.http_api.wire.shapes import CheckRequest
+from bot.core.base.errors import BotError
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
 
 MOST_BYTES = 1 << 20  # of a body
@@ -61,6 +62,31 @@ def wanted(headers: Mapping[str, str]) -> Texts | None:
     return next((texts(language) for weight, language in ranked if language in LANGUAGES and weight > 0), None)
 
 
+#: What pydantic calls it -> what is said of it.
+_WRONG = {
+    "missing": "it is missing",
+    "extra_forbidden": "there is no such field",
+    "string_type": "it must be text",
+    "int_type": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "float_type": "it must be a number",
+    "finite_number": "it must be a number",
+    "bool_type": "it must be true or false",
+    "list_type": "it must be a list",
+    "dict_type": "it must be an object",
+    "model_type": "it must be an object",
+    "model_attributes_type": "it must be an object",
+    "string_too_long": "it has more than {max_length:,} characters",
+    "too_long": "there are more than {max_length:,}",
+    "string_too_short": "it is empty",
+    "too_short": "it is empty",
+    "less_than_equal": "it is more than {le}",
+    "greater_than_equal": "it is less than {ge}",
+    "literal_error": "it must be one of {expected}",
+    "enum": "it must be one of {expected}",
+}
+
+
 def parsed(content: bytes, shape: type[Asked]) -> Asked:
     """Raises Problem. Nothing of the content is repeated but where it is wrong, by plain names of fields."""
     if len(_OPENS_A_VALUE.findall(_STRING.sub(b"", content))) > MOST_VALUES:
@@ -72,9 +98,11 @@ def parsed(content: bytes, shape: type[Asked]) -> Asked:
     try:
         return shape.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
+        known = _WRONG.get(first["type"])
+        why = BotError(known, **first.get("ctx", {})) if known else first["msg"]
         place = [str(part) if _A_NAME.fullmatch(str(part)) else "…" for part in first["loc"]]
-        raise Problem("invalid", param=".".join(place) or None, facts={"why": first["msg"]}) from None
+        raise Problem("invalid", param=".".join(place) or None, facts={"why": why}) from None
 
 
 def _expect(headers: Mapping[str, str], wanted: Sequence[str]) -> None:

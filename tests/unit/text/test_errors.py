@@ -11,7 +11,7 @@ from tests.unit.text.test_texts import placeholders
 
 ROOT = Path(__file__).parents[3]
 KOREAN = {key.removeprefix("errors."): said for key, said in texts("ko").sentences.items() if key.startswith("errors.")}
-ERRORS = {"Broken", "Unavailable", "Lost", "_Failed"}
+ERRORS = {"BotError", "Broken", "Unavailable", "Lost", "_Failed"}
 PASSING = {"Unavailable", "Lost"}
 WORDS = re.compile("[a-z]{2,} [a-z]")
 
