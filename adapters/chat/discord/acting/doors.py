@@ -13,6 +13,7 @@ from adapters.chat.discord.errors import missing, outcome_of
 from adapters.chat.discord.moderators.problems import Complaints
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.incidents.case import CaseState
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Done, Gone, Lock, Means, Outcome, Refused, Unlock
 from bot.core.text.catalogue import Texts
@@ -38,7 +39,7 @@ class Doors:
         """Until then, from when it was ordered. What was there before is on record (`begun`) before anything is
         changed: whoever begins anew after that, changes nothing of it."""
         guild_id, until = int(planned.message.community_id), planned.message.sent_at + min(action.lasting, LONGEST)
-        if until <= self.clock.now():
+        if until <= self.clock.now() or (planned.case and planned.case.state is CaseState.UNDONE):
             return Gone()
         if action.means in (Means.USUAL, Means.JOINING):
             return await outcome_of(self._pause(guild_id, until), say, needs="manage_guild")

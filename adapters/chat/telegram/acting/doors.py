@@ -10,6 +10,7 @@ from telegram import Bot, ChatPermissions
 
 from adapters.chat.telegram.limits import Lane, Limiter
 from bot.core.base.errors import Unavailable
+from bot.core.incidents.case import CaseState
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Done, Gone, Lock, Means, Outcome, Unlock
 
@@ -25,7 +26,8 @@ class Doors:
     async def lock(self, chat_id: int, planned: PlannedAction, action: Lock, now: datetime) -> Outcome:
         """What was there before is on record (`begun`) before anything is changed: who begins anew after that, changes
         nothing of it."""
-        if planned.message.sent_at + action.lasting <= now:
+        is_over = planned.message.sent_at + action.lasting <= now
+        if is_over or (planned.case and planned.case.state is CaseState.UNDONE):
             return Gone()
         if not planned.begun:
             before = await self._permissions(chat_id)
