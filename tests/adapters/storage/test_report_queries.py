@@ -368,7 +368,7 @@ def whole_story(url: str, stories: Sequence[Story], troubles: Sequence[Trouble])
     asyncio.run(scenario())
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories=STORIES, troubles=TROUBLES)
 def test_figures_are_a_plain_recount_on_sqlite(stories: list[Story], troubles: list[Trouble], tmp_path: Path) -> None:
     whole_story(sqlite_in(tmp_path), stories, troubles)
@@ -379,7 +379,7 @@ def server(postgres: Any) -> str:
     return str(postgres.create())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(stories=STORIES, troubles=TROUBLES)
 def test_figures_are_a_plain_recount_on_postgresql(server: str, stories: list[Story], troubles: list[Trouble]) -> None:
     whole_story(server, stories, troubles)

@@ -376,7 +376,12 @@ class DeedsAndUndos(RuleBasedStateMachine):
 
 
 TestDeedsAndUndos = DeedsAndUndos.TestCase
-TestDeedsAndUndos.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestDeedsAndUndos.settings = settings(max_examples=10, stateful_step_count=20, deadline=None)
+
+
+@pytest.mark.long
+class TestManyDeedsAndUndos(DeedsAndUndos.TestCase):  # type: ignore[valid-type, misc]  # hypothesis makes it
+    settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 
 
 def test_what_was_given_up_is_on_record(url: str) -> None:

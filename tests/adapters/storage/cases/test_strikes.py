@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from hypothesis.strategies import DataObject, data, integers, sampled_from
@@ -247,4 +248,9 @@ class StrikesAndUndos(RuleBasedStateMachine):
 
 
 TestStrikesAndUndos = StrikesAndUndos.TestCase
-TestStrikesAndUndos.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestStrikesAndUndos.settings = settings(max_examples=10, stateful_step_count=20, deadline=None)
+
+
+@pytest.mark.long
+class TestManyStrikesAndUndos(StrikesAndUndos.TestCase):  # type: ignore[valid-type, misc]  # hypothesis makes it
+    settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

@@ -346,7 +346,7 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(DEEDS)
 def test_of_whoever_is_erased_nothing_is_left_but_hashes(deeds: list[tuple[str, str, str]]) -> None:
     async def scenario(folder: str) -> None:
