@@ -31,7 +31,7 @@ DISK = "768m"  # of the database, where we may mount one
 #: Who writes what is harmful, of each network, and who else writes: fewer than a raid, in which nobody is written to.
 AUTHORS, OTHERS = 8, 10
 HARMFUL = 10  # one of so many messages
-WARNED = 5  # seconds between two whose author is warned and which are shown to moderators: a group takes 20 a minute
+WARNED = 10  # seconds between two whose author is warned and which moderators are shown: 10 a minute are written to
 #: Who says the same again, how often, and from which time on that is too often; and seconds between two such goes.
 FLOODERS, AGAIN, TOO_OFTEN = 2, 5, 4
 BETWEEN, APART = 0.2, 5.0
