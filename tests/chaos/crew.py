@@ -88,7 +88,12 @@ class Crew:
         for worker in self.workers:
             worker.send(signal.SIGCONT)
             worker.send(signal.SIGTERM)
-        return [await self._ended(worker) for worker in self.workers]
+        codes = [await self._ended(worker) for worker in self.workers]
+        # Whoever had not begun yet ends as it is told, and says nothing.
+        return [
+            0 if code == -signal.SIGTERM and not worker.begun() else code
+            for worker, code in zip(self.workers, codes, strict=True)
+        ]
 
     async def roll(self) -> None:
         """One after the other ends and begins again, the next once it works."""
