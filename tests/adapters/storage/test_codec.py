@@ -1,7 +1,7 @@
 """The stored form of domain values: what goes in comes out, and what does not fit is refused by name."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast, get_type_hints
@@ -190,6 +190,13 @@ def test_settings_of_the_version_before_are_read() -> None:
         paused_until=NOW, welcomed=True, report_day="off", report_hour=9, alert_at=0,
     )  # fmt: skip
     assert codec.read_settings('{"platform":"discord","id":"1"}') == Community(platform=DISCORD, id="1")
+
+
+def test_what_a_community_has_not_set_is_one_and_the_same_for_all_of_them() -> None:
+    """A hundred thousand of them took 140 MiB of empty mappings and the like."""
+    some = [codec.read_settings(f'{{"v":1,"platform":"discord","id":"{n}","name":"{n}"}}') for n in range(2)]
+    told = [field.name for field in fields(Community) if field.name not in ("platform", "id", "name")]
+    assert [name for name in told if getattr(some[0], name) is not getattr(some[1], name)] == []
 
 
 @pytest.mark.parametrize(
