@@ -39,6 +39,7 @@ from adapters.guards.dialects.user_text import harmless, pair_windows, windows
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, GuardVersion, Part, Task, Unscreened, Verdict
+from bot.core.text.catalogue import LANGUAGES
 
 TEMPLATES: dict[str, dict[str, str]] = json.loads(
     files("adapters.guards.dialects").joinpath("templates.json").read_text(encoding="utf-8")
@@ -829,3 +830,13 @@ def test_a_window_its_template_and_the_answer_fit_the_context_that_a_server_is_s
     around = max(form.length / 5 + form.max_tokens for form in dialect.forms)
     assert dialect.window + around <= dialect.served_context <= dialect.context
     assert f"--max-model-len {dialect.served_context}" in dialect.serve()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_licence_base_and_citation_of_every_guard_model_are_named(language: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / language / "guards.md").read_text("utf-8")
+    table = re.findall(r"^\| `([\w-]+)` \| [^|]+ \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
+    assert {
+        dialect.name.removesuffix("-stock").removesuffix("-chat").removesuffix("-loose")
+        for dialect in DIALECTS.values()
+    } <= {*table}
