@@ -97,7 +97,8 @@ def hashed(texts: Sequence[str], bits: int) -> tuple[NDArray[np.int64], NDArray[
 
 
 def heaviest(text: str, weights: NDArray[Any], most: int, bits: int = BITS) -> list[str]:
-    """The n-grams of one row that weighed most for harm, none over another. `weights`: (buckets,)."""
+    """The n-grams of one row that weighed most for harm, none over another; one syllable alone tells nobody anything.
+    `weights`: (buckets,)."""
     grams = sorted((-int(weights[bucket]), start, gram) for gram, start, bucket in _located(text, bits))
     taken: list[range] = []
     pieces: list[str] = []
@@ -105,7 +106,7 @@ def heaviest(text: str, weights: NDArray[Any], most: int, bits: int = BITS) -> l
         if len(pieces) >= most or weight >= 0:
             break
         span = range(start, start + len(gram))
-        if gram.strip() and not any(span.start < other.stop and other.start < span.stop for other in taken):
+        if len(gram.strip()) > 1 and not any(span.start < other.stop and other.start < span.stop for other in taken):
             taken.append(span)
             pieces.append(gram.strip())
     return pieces

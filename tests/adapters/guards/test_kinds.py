@@ -77,6 +77,8 @@ def test_a_verdict_names_each_kind_of_each_part_and_what_weighed_most() -> None:
     assert said.quotes is not None and said.guard.calibration
     assert said.evidence and all(piece in BAD for piece in said.evidence)
     assert verdict(Exchange(prompt="안녕")).evidence == ()
+    pieces = verdict(Exchange(prompt="너 진짜 병신 같아")).evidence
+    assert "병신" in pieces and all(len(piece) > 1 for piece in pieces)
 
 
 @pytest.mark.parametrize(
