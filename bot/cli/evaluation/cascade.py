@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.evaluation.tables import Outlet, Tabular
 from bot.cli.line import Line
 from bot.core.base.errors import Broken
-from bot.core.evaluation.measures import Interval
-from bot.core.guarding.verdict import Screening
 from bot.core.text.catalogue import Texts
 
-if TYPE_CHECKING:  # pydantic: not for `--help`
+if TYPE_CHECKING:  # pydantic, and what draws tables: not for `--help`
+    from bot.cli.evaluation.tables import Outlet
     from bot.config import Config
+    from bot.core.evaluation.measures import Interval
+    from bot.core.guarding.verdict import Screening
 
 BATCH = 256
 
@@ -37,6 +37,8 @@ def declare(line: Line) -> None:
             Path | None, typer.Option("--markdown", help=say["help.eval_markdown"], show_default=False)
         ] = None,
     ) -> None:
+        from bot.cli.evaluation.tables import Outlet
+
         if not (data or outputs):
             raise Broken(say["skipped.how"])
         outlet = Outlet(as_json=as_json, markdown=markdown)
@@ -44,10 +46,11 @@ def declare(line: Line) -> None:
 
 
 async def bench_cascade(
-    data: Sequence[Path], outputs: Path | None, config: "Config", say: Texts, outlet: Outlet
+    data: Sequence[Path], outputs: Path | None, config: "Config", say: Texts, outlet: "Outlet"
 ) -> None:
     """No second guard is asked."""
     from bot.app import guards, tools
+    from bot.cli.evaluation.tables import Tabular
     from bot.core.evaluation.skipping import skipping
 
     rows = [row for path in data for row in tools.labelled(path)]
@@ -81,7 +84,7 @@ async def bench_cascade(
     outlet.take({"guard": asdict(first.version), "below": below, "sources": sources}, [table])
 
 
-def _share(part: int, whole: int, interval: Interval | None) -> str:
+def _share(part: int, whole: int, interval: "Interval | None") -> str:
     if interval is None:
         return "-"
     return f"{part:,}: {100 * part / whole:.1f} ({100 * interval.low:.1f}–{100 * interval.high:.1f})"
