@@ -32,7 +32,7 @@ def connector(path: str, patience: float) -> Callable[[], Awaitable[aiosqlite.Co
     paces: dict[str, float] = {}
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False, factory=_File)
 
     def opened() -> Awaitable[aiosqlite.Connection]:
         connection = Connection(connect, patience, paces)
@@ -40,6 +40,17 @@ def connector(path: str, patience: float) -> Callable[[], Awaitable[aiosqlite.Co
         return connection
 
     return opened
+
+
+class _File(sqlite3.Connection):
+    def close(self) -> None:
+        """With its transaction: as long as anything has a statement of it at hand, a traceback for instance, SQLite
+        would keep both, and the lock with them."""
+        try:
+            if self.in_transaction:
+                self.rollback()
+        finally:
+            super().close()
 
 
 class Connection(aiosqlite.Connection):

@@ -133,6 +133,41 @@ def test_what_is_broken_off_in_the_middle_is_not_written(tmp_path: Path) -> None
     with_engine(tmp_path, scenario)
 
 
+def test_what_is_cancelled_in_the_thread_holds_nothing_even_while_its_traceback_is_kept(tmp_path: Path) -> None:
+    """The statement was at hand there, SQLite kept the connection open behind its closing, and its transaction."""
+
+    async def scenario(engine: AsyncEngine) -> None:
+        begun, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def slowly(number: int) -> int:
+            if not begun.is_set():
+                loop.call_soon_threadsafe(begun.set)
+                time.sleep(0.05)
+            return number
+
+        async def write() -> None:
+            async with engine.connect() as connection:
+                await connection.execution_options(for_writing=True, durable=True)
+                async with connection.begin():
+                    driver = (await connection.get_raw_connection()).driver_connection
+                    assert isinstance(driver, Connection)
+                    await driver.create_function("slowly", 1, slowly)
+                    await connection.execute(text("CREATE TABLE t (i)"))
+                    await connection.execute(text(f"INSERT INTO t SELECT i FROM ({MANY}) RETURNING slowly(i)"))
+
+        writing = asyncio.create_task(write())
+        await begun.wait()
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError) as kept:
+            await writing
+        other = sqlite3.connect(tmp_path / "j.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.close()
+        assert kept.tb
+
+    with_engine(tmp_path, scenario)
+
+
 def test_the_parts_of_aiosqlite_that_are_its_own_are_still_there() -> None:
     connection = aiosqlite.Connection(lambda: sqlite3.connect(":memory:"), 1)
     assert callable(connection._execute) and isinstance(connection._thread, threading.Thread)
