@@ -35,6 +35,7 @@ from adapters.chat.telegram.receiving.pairing import Pairs
 from adapters.chat.telegram.receiving.reading import Staff, message_ids
 from adapters.chat.telegram.requests import AiohttpRequest
 from adapters.guards.dialects import DIALECTS
+from adapters.guards.vllm_replicas import NOT_ITS_SHAPE, NoAnswer
 from adapters.guards.vllm_server import VllmServers
 from adapters.http_api.compatible.moderations import ModerationRequest
 from adapters.http_api.compatible.perspective import AnalyzeCommentRequest
@@ -236,8 +237,11 @@ class _Answers:
     def __init__(self, answers: list[Value]) -> None:
         self._answers = answers
 
-    async def ask(self, *_: object) -> bytes | None:
-        return _bytes(self._answers.pop(0)) if self._answers else None
+    async def ask(self, _: object, tokens: int, read: Callable[[Any], object], *, alone: object) -> object:
+        try:
+            return read(json.loads(_bytes(self._answers.pop(0)) if self._answers else b""))
+        except NOT_ITS_SHAPE:
+            return NoAnswer.NO_SENSE
 
 
 def guard_answer(value: Value) -> None:

@@ -207,7 +207,7 @@ def test_an_answer_is_put_into_words() -> None:
     manner = Plain(texts("en"))
     whom = (Member("7"), Channel("9"))
     assert lines(Lines.of(said("exempt.on", whom=whom), None, "as it is*"), manner).endswith("to: <7>, <9>\nas it is*")
-    assert lines(Lines.of(said("setting.is", label="setting.mode", value="*a*")), manner) == "mode: a"
+    assert lines(Lines.of(said("setting.is", label="setting.mode", value="*a*")), manner) == "Mode: a"
     assert lines(Usage(Pause), manner) == "Usage: /pause [lasting]"
     assert lines(Usage(Why), manner) == "Usage: /why incident"
 
