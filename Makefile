@@ -22,10 +22,10 @@ test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-# Everybody at once while something fails, in short; a process a core, since courses beside each other are measured.
+# Everybody at once while something fails, in short; one after the other, for what some show is what a process has time for.
 courses: export OMP_NUM_THREADS ?= 1
 courses: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -rs -n auto --dist loadfile -m course tests/courses
+	@$(BIN)/python -m pytest -rs -m course tests/courses
 
 # Which lines and branches the tests pass through, package by package.
 coverage: export PYTEST_ADDOPTS += --cov --cov-report=
