@@ -6,24 +6,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from telegram import Bot, ChatMember, ChatMemberRestricted, ChatPermissions, MessageEntity, User
+from telegram import Bot, MessageEntity, User
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.telegram.acting.caring import care
 from adapters.chat.telegram.acting.deletions import Deletions
 from adapters.chat.telegram.acting.doors import Doors
 from adapters.chat.telegram.acting.informing import inform
+from adapters.chat.telegram.acting.sanctions import Sanctions
 from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost
-from adapters.chat.telegram.joining.newcomers import has_just_come
-from adapters.chat.telegram.limits import LONGEST_MUTE, SHORTEST_MUTE, Lane, Limiter
+from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.receiving.reading import STAND_INS, is_channel, message_ids
-from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.core.base.clock import Clock
-from bot.core.incidents.case import Case, CaseKind
-from bot.core.incidents.incident import Incident, PlannedAction
+from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import (
     Answer,
@@ -54,13 +52,10 @@ from bot.core.text.catalogue import Texts, texts_on
 from bot.wording.cards import answer, told
 
 DELETABLE = timedelta(hours=48)  # fact T26
-IN_TIME = timedelta(minutes=1)  # a mute that is shorter than Telegram takes is still given by then
 
 #: Answers that mean: it is not there any more.
 _GONE = ("message to delete not found", "message_id_invalid", "participant_id_invalid", "user_not_participant",
          "user not found", "member not found", "message to edit not found")  # fmt: skip
-
-_Sanction = Timeout | Kick | Ban | Unsanction
 
 _MAY_NOT_WRITE = ("rights to send", "chat_write_forbidden", "topic_closed", "chat_restricted")
 
@@ -149,11 +144,10 @@ class Executor:
             case Restore():
                 return await self._restore(planned, chat_id, say)
             case Timeout() | Kick() | Ban() | Unsanction():
-                matter = await self._matter(planned)
-                async with self.limiter.turn(chat_id, Lane.MODERATION):
-                    if is_channel(message.author.id):
-                        return await _bar_channel(self.bot, action, int(message.author.id), chat_id, say)
-                    return await self._sanction(action, int(message.author.id), matter, chat_id, say)
+                sanctions = Sanctions(
+                    bot=self.bot, limiter=self.limiter, members=self.members, desk=self.desk, clock=self.clock
+                )
+                return await sanctions.perform(planned, action, chat_id, say)
             case Lock() as lock:
                 return await Doors(self.bot, self.limiter).lock(chat_id, planned, lock, self.clock.now())
             case Unlock() as unlock:
@@ -162,78 +156,6 @@ class Executor:
                 return Refused(action.kind)  # whoever has the cards shows them
             case _:
                 assert_never(action)
-
-    # ---- sanctions --------------------------------------------------------------------------------------------------
-
-    async def _matter(self, planned: PlannedAction) -> Incident | Case | None:
-        """What it belongs to, with all that has come of it."""
-        if planned.case:
-            return await self.desk.deeds.cases.get(planned.message.community, planned.case.number) or planned.case
-        return await self.desk.mine(TELEGRAM, planned.message.author.id, planned.code)
-
-    async def _sanction(
-        self, action: _Sanction, user_id: int, incident: Incident | Case | None, chat_id: int, say: Texts
-    ) -> Outcome:
-        match action:
-            case Timeout(lasting):
-                until = self._until(lasting, incident)
-                return Refused(say["telegram.mute_is_over"]) if until is None else await self._mute(
-                    chat_id, user_id, until, say
-                )  # fmt: skip
-            case Kick():  # unlike a ban it leaves the member's other messages alone and lets them come back (T30, T31)
-                await self.bot.unban_chat_member(chat_id, user_id)
-            case Ban(lasting):
-                until = self.clock.now() + lasting if lasting else None
-                await self.bot.ban_chat_member(chat_id, user_id, until_date=until)
-            case Unsanction():
-                return await self._lift(chat_id, user_id, incident, say)
-            case _:
-                assert_never(action)
-        return Done()
-
-    def _until(self, lasting: timedelta, incident: Incident | Case | None) -> datetime | None:
-        """When a mute ends: it counts from when it was decided, however late it is given. None: it is over."""
-        now = self.clock.now()
-        asked = now
-        if isinstance(incident, Case):
-            asked = incident.opened_at
-        elif incident:
-            asked = max(incident.decided_at, incident.review.at if incident.review else incident.decided_at)
-        until = asked + min(max(lasting, SHORTEST_MUTE), LONGEST_MUTE)
-        if until < now + SHORTEST_MUTE:
-            return None if now - asked > IN_TIME else now + SHORTEST_MUTE
-        return until
-
-    async def _mute(self, chat_id: int, user_id: int, until: datetime, say: Texts) -> Outcome:
-        """Telegram keeps one restriction of a member: ours must not end somebody else's that lasts longer."""
-        member = await self.members.member(chat_id, user_id)
-        if isinstance(member, ChatMemberRestricted) and (_is_for_ever(member) or member.until_date > until):
-            ours = self.desk.community(group_ref(chat_id)).newcomers
-            if self.members.is_held_by_others(chat_id, user_id) or not has_just_come(member, ours, self.clock.now()):
-                return Refused(say["telegram.restricted_longer"])
-        await self.bot.restrict_chat_member(
-            chat_id, user_id, ChatPermissions.no_permissions(), until_date=until, use_independent_chat_permissions=True
-        )
-        return Done(str(int(until.timestamp())))
-
-    async def _lift(self, chat_id: int, user_id: int, incident: Incident | Case | None, say: Texts) -> Outcome:
-        """Only what this incident has imposed, which the receipts of its mutes tell; or by an order to lift it whatever
-        of that kind stands."""
-        member = await self.members.member(chat_id, user_id)
-        if member is None or member.status not in (ChatMember.BANNED, ChatMember.RESTRICTED):
-            return Gone()
-        ordered = isinstance(incident, Case) and incident.kind in (CaseKind.UNMUTE, CaseKind.UNBAN)
-        if isinstance(incident, Case) and incident.of_bans is not (member.status == ChatMember.BANNED):
-            return Gone()
-        if self.members.is_held_by_others(chat_id, user_id) and not ordered:
-            return Refused(say["telegram.not_ours_to_lift"])
-        if isinstance(member, ChatMemberRestricted):
-            if incident and not ordered and not _is_of(incident, member):
-                return Refused(say["telegram.not_ours_to_lift"])
-            await self.bot.restrict_chat_member(chat_id, user_id, ChatPermissions.all_permissions())
-        else:
-            await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
-        return Done()
 
     async def _say(self, chat_id: int, text: str, place: Place) -> Outcome:
         async with self.limiter.turn(chat_id, Lane.NOTICE):
@@ -260,21 +182,6 @@ class Executor:
                 chat_id, text, entities=entities, **place_of(planned).arguments, disable_notification=True
             )
         return Done(f"{chat_id}/{sent.message_id}")
-
-
-async def _bar_channel(bot: Bot, action: _Sanction, channel_id: int, chat_id: int, say: Texts) -> Outcome:
-    """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
-    match action:
-        case Ban():
-            await bot.ban_chat_sender_chat(chat_id, channel_id)
-            return Done()
-        case Unsanction():
-            await bot.unban_chat_sender_chat(chat_id, channel_id)
-            return Done()
-        case Timeout() | Kick():
-            return Refused(say["telegram.channel"])
-        case _:
-            assert_never(action)
 
 
 def missing_right(error: BadRequest | Forbidden) -> str | None:
@@ -305,17 +212,6 @@ def answer_as_outcome(error: BadRequest | Forbidden, say: Texts) -> Outcome:
     if "supergroup" in answer:
         return Refused(say["telegram.supergroups_only"])
     return Refused(say("telegram.refused", answer=error.message))
-
-
-def _is_of(incident: Incident | Case, member: ChatMemberRestricted) -> bool:
-    """Whether the restriction is one that this incident imposed. Mutes of earlier versions left no receipt."""
-    done = [outcome for action, outcome in incident.outcomes if isinstance(action, Timeout)]
-    receipts = {outcome.receipt for outcome in done if isinstance(outcome, Done)}
-    return "" in receipts or (not _is_for_ever(member) and str(int(member.until_date.timestamp())) in receipts)
-
-
-def _is_for_ever(member: ChatMemberRestricted) -> bool:
-    return member.until_date is None or member.until_date.timestamp() == 0
 
 
 def _first_sent(planned: PlannedAction) -> datetime:
