@@ -194,27 +194,17 @@ class SqlCases:
         wanted = [of_community(sanctions, community), standing.running(self._database.clock.now())]
         if member is not None:
             wanted.append(sanctions.c.member == plain(member))
-        s = sanctions.c
-        found = (
-            select(cases.c.number, cases.c.code, cases.c.words, s.kind, s.member, s.begins_at, s.ends_at, s.imposed_by)
-            .join_from(sanctions, cases, cases.c.id == s.case)
-            .where(*wanted)
-            .order_by(s.id.desc())
-            .limit(most)
-        )
+        found = standing.SANCTIONS.where(*wanted).order_by(sanctions.c.id.desc()).limit(most)
         async with self._database.read() as connection:
-            return [
-                Sanction(
-                    case=row.number,
-                    code=row.code,
-                    kind=row.kind,
-                    member=Person(row.member or "", codec.read_words(row.words).member),
-                    begins_at=row.begins_at,
-                    ends_at=row.ends_at,
-                    moderator=row.imposed_by or "",
-                )
-                for row in await connection.execute(found)
-            ]
+            return [standing.read(row) for row in await connection.execute(found)]
+
+    async def held(
+        self, community: CommunityRef, member: str, kind: str, *, besides: int | None = None
+    ) -> Sanction | None:
+        found = standing.held(community, member, kind, besides, self._database.clock.now())
+        async with self._database.read() as connection:
+            row = (await connection.execute(found)).one_or_none()
+            return None if row is None else standing.read(row)
 
     async def end(self, now: datetime, most: int) -> int:
         async with self._database.write() as connection:

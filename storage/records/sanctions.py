@@ -4,17 +4,24 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.incidents.case import CaseKind
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import CaseKind, CaseState, Person, Sanction
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Ban, Done, Gone, Outcome, Timeout, Unsanction
-from storage.columns import plain
+from storage import codec
+from storage.columns import AnyRow, plain
+from storage.community_key import of_community
 from storage.flow.calls import add_deeds
 from storage.records.cases import case_of
 from storage.tables import cases, sanctions
 
+#: What `read` reads.
+SANCTIONS = select(
+    *cases.c["number", "code", "words"], *sanctions.c["kind", "member", "begins_at", "ends_at", "imposed_by"]
+).join_from(sanctions, cases, cases.c.id == sanctions.c.case)
 _RUNS = sanctions.c.lifted_at.is_(None)
 #: Of which sanctions a deed by hand frees a member, whoever imposed them.
 _FREED = {CaseKind.UNMUTE: Timeout.kind, CaseKind.UNBAN: Ban.kind}
@@ -81,6 +88,34 @@ async def end(connection: AsyncConnection, now: datetime, most: int) -> int:
         if row.kind == Ban.kind and row.incident is None:
             await add_deeds(connection, row.case, (Unsanction(),), due=now, now=now)
     return len(due)
+
+
+def held(community: CommunityRef, member: str, kind: str, besides: int | None, now: datetime) -> Select[AnyRow]:
+    """See `Cases.held`."""
+    wanted = [
+        of_community(sanctions, community),
+        running(now),
+        sanctions.c.member == plain(member),
+        sanctions.c.kind == kind,
+        cases.c.incident.is_(None),
+        cases.c.state != CaseState.UNDONE,
+    ]
+    if besides is not None:
+        wanted.append(cases.c.number != besides)
+    found: Select[AnyRow] = SANCTIONS.where(*wanted).order_by(sanctions.c.ends_at.desc().nulls_first()).limit(1)
+    return found
+
+
+def read(row: AnyRow) -> Sanction:
+    return Sanction(
+        case=row.number,
+        code=row.code,
+        kind=row.kind,
+        member=Person(row.member or "", codec.read_words(row.words).member),
+        begins_at=row.begins_at,
+        ends_at=row.ends_at,
+        moderator=row.imposed_by or "",
+    )
 
 
 def running(at: datetime) -> ColumnElement[bool]:

@@ -17,7 +17,7 @@ from bot.core.incidents.raids.ports import Ordered, Running
 from bot.core.incidents.raids.raid import Raid, Raider, Remedy, Sign, Whom
 from bot.core.incidents.raids.watch import RaidWatch
 from bot.core.incidents.review import Filed
-from bot.core.rules.actions import Done, Outcome
+from bot.core.rules.actions import Ban, Done, Outcome, Timeout, Unsanction
 from bot.core.text.catalogue import Texts
 from tests.builders import NOW, code_of
 from tests.fakes.clock import HurriedClock
@@ -71,6 +71,27 @@ class ScriptedCases:
 
     async def running(self, community: CommunityRef, *, most: int, member: str | None = None) -> Sequence[Sanction]:
         return self.sanctions[:most]
+
+    async def held(
+        self, community: CommunityRef, member: str, kind: str, *, besides: int | None = None
+    ) -> Sanction | None:
+        found: list[Sanction] = []
+        for case in (case for of, case in self.opened if of == community and case.member.id == member):
+            match case.deed:
+                case (Timeout(lasting) | Ban(lasting)) as action, Done() if action.kind == kind:
+                    if case.number != besides and case.state is not CaseState.UNDONE:
+                        ends_at = case.opened_at + lasting if lasting else None
+                        found.append(
+                            Sanction(
+                                case=case.number, kind=kind, member=case.member, begins_at=case.opened_at,
+                                ends_at=ends_at,
+                            )
+                        )  # fmt: skip
+                case Unsanction(), Done() if case.of_bans is (kind == Ban.kind):
+                    found.clear()
+        return next((one for one in found if one.ends_at is None), None) or max(
+            found, key=lambda one: one.ends_at or one.begins_at, default=None
+        )
 
     async def end(self, now: datetime, most: int) -> int:
         return 0

@@ -153,7 +153,8 @@ class Members:
             return None
 
     def is_held_by_others(self, chat_id: int, user_id: int) -> bool:
-        """Whether the last to restrict or ban somebody was another admin, as far as we heard."""
+        """Whether the last to restrict or ban somebody was another admin, as far as we heard. Of a restriction under
+        which a member still writes nothing else tells: it is no case."""
         return (chat_id, user_id) in self._held
 
     def hear(self, change: ChatMemberUpdated) -> None:

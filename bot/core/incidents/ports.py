@@ -178,6 +178,14 @@ class Cases(Protocol):
         """The newest `most` time-outs and bans that run now, whoever imposed them."""
         ...
 
+    async def held(
+        self, community: CommunityRef, member: str, kind: str, *, besides: int | None = None
+    ) -> Sanction | None:
+        """Of the sanctions of a kind that run against a member and that no incident has imposed, but somebody by hand
+        or with the network's own tools, the one that lasts longest; none of the case of this number, nor of one that
+        was taken back."""
+        ...
+
     async def end(self, now: datetime, most: int) -> int:
         """Note of up to `most` sanctions whose time is over that they are, and plan to lift those that their platform
         does not end itself, in one transaction; how many. One that is noted is never ended twice."""

@@ -14,7 +14,7 @@ from adapters.chat.discord.moderators.asking import LONGEST, plain, rights_of
 from adapters.chat.discord.moderators.cards.raids import RaidCards
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
-from bot.core.incidents.case import Case, CaseKind
+from bot.core.incidents.case import Case, CaseKind, Sanction
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Ban, Done, Gone, Kick, Outcome, Refused, Timeout, Unsanction
@@ -70,6 +70,39 @@ class ByHand:
                 return await self._lift(planned, case, reason, say)
             case _:
                 assert_never(action)
+
+    async def outlasts(self, planned: PlannedAction, until: datetime) -> bool:
+        """Whether a time-out that moderators impose on the member of an incident lasts longer."""
+        if not await self._held(planned, Timeout):
+            return False
+        standing = await self._silenced_until(int(planned.message.community_id), int(planned.message.author.id))
+        return standing is not None and standing > until
+
+    async def free(self, planned: PlannedAction, reason: str, say: Texts) -> Outcome:
+        """The member of an incident, but for what moderators impose. Of both kinds of sanction: who is banned is not
+        there to be timed out, and the other way round."""
+        guild_id, user_id = int(planned.message.community_id), int(planned.message.author.id)
+        unban: Outcome = Refused(say["discord.not_ours_to_lift"])
+        if not await self._held(planned, Ban):
+            unban = await _done(self.client.http.unban(user_id, guild_id, reason=reason), say, "ban_members")
+        lifted = await self._let_speak(planned, guild_id, user_id, reason, say)
+        return lifted if isinstance(unban, Gone) or isinstance(lifted, Done) else unban
+
+    async def _let_speak(self, planned: PlannedAction, guild_id: int, user_id: int, reason: str, say: Texts) -> Outcome:
+        """Or be silent for as long as moderators want."""
+        ends = None
+        if theirs := await self._held(planned, Timeout):
+            standing, ends = await self._silenced_until(guild_id, user_id), theirs.ends_at
+            if standing is None:
+                return Gone()
+            if ends is None or standing <= ends:
+                return Refused(say["discord.not_ours_to_lift"])
+        return await _done(self._silence(guild_id, user_id, ends, reason), say, "moderate_members")
+
+    async def _held(self, planned: PlannedAction, kind: type[Ban | Timeout]) -> Sanction | None:
+        """What moderators impose on them, whichever process has heard of it."""
+        cases, message = self.desk.deeds.cases, planned.message
+        return await cases.held(message.community, message.author.id, kind.kind)
 
     async def pass_on(self, planned: PlannedAction, case: Case, say: Texts) -> Outcome:
         """What somebody has to say to a deed, of which there is no card; or a raid, which has its own."""

@@ -202,8 +202,11 @@ class Executor:
         guild_id, user_id = int(planned.message.community_id), planned.message.author.id
         match action:
             case Timeout(lasting):
-                until = (self.clock.now() + min(lasting, LONGEST_TIMEOUT)).isoformat()
-                quiet = http.edit_member(guild_id, user_id, communication_disabled_until=until, reason=reason)
+                until = self.clock.now() + min(lasting, LONGEST_TIMEOUT)
+                if await self.by_hand.outlasts(planned, until):
+                    return Refused(say["discord.longer_stands"])
+                ends = until.isoformat()
+                quiet = http.edit_member(guild_id, user_id, communication_disabled_until=ends, reason=reason)
                 return await outcome_of(_without_receipt(quiet), say, needs="moderate_members")
             case Kick():
                 kicked = http.kick(user_id, guild_id, reason=reason)
@@ -213,18 +216,9 @@ class Executor:
                 away = http.ban(user_id, guild_id, delete_message_seconds=seconds, reason=reason)
                 return await outcome_of(_without_receipt(away), say, needs="ban_members")
             case Unsanction():
-                return await self._lift(guild_id, int(user_id), reason, say)
+                return await self.by_hand.free(planned, reason, say)
             case _:
                 assert_never(action)
-
-    async def _lift(self, guild_id: int, user_id: int, reason: str, say: Texts) -> Outcome:
-        """Both kinds of sanction: who is banned is not there to be timed out, and the other way round."""
-        http = self.client.http
-        freed = _without_receipt(http.unban(user_id, guild_id, reason=reason))
-        unban = await outcome_of(freed, say, needs="ban_members")
-        speak = http.edit_member(guild_id, user_id, communication_disabled_until=None, reason=reason)
-        lifted = await outcome_of(_without_receipt(speak), say, needs="moderate_members")
-        return unban if isinstance(lifted, Gone) else lifted
 
     # ---- words ------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from telegram import Bot, ChatMember, ChatMemberRestricted, ChatPermissions
+from telegram import Bot, ChatMemberBanned, ChatMemberRestricted, ChatPermissions
 
 from adapters.chat.telegram.joining.newcomers import has_just_come
 from adapters.chat.telegram.limits import LONGEST_MUTE, SHORTEST_MUTE, Lane, Limiter
@@ -12,7 +12,7 @@ from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.receiving.reading import is_channel
 from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from bot.core.base.clock import Clock
-from bot.core.incidents.case import Case, CaseKind
+from bot.core.incidents.case import Case, CaseKind, Sanction
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Ban, Done, Gone, Kick, Outcome, Refused, Timeout, Unsanction
@@ -53,16 +53,14 @@ class Sanctions:
                 return Refused(say["telegram.mute_is_over"]) if until is None else await self._mute(
                     chat_id, user_id, until, say
                 )  # fmt: skip
-            case Kick():  # unlike a ban it leaves the member's other messages alone and lets them come back (T30, T31)
-                await self.bot.unban_chat_member(chat_id, user_id)
+            case Kick():
+                return await self._kick(chat_id, user_id)
             case Ban(lasting):
-                until = self.clock.now() + lasting if lasting else None
-                await self.bot.ban_chat_member(chat_id, user_id, until_date=until)
+                return await self._ban(chat_id, user_id, self.clock.now() + lasting if lasting else None, say)
             case Unsanction():
                 return await self._lift(chat_id, user_id, incident, say)
             case _:
                 assert_never(action)
-        return Done()
 
     def _until(self, lasting: timedelta, incident: Incident | Case | None) -> datetime | None:
         """When a mute ends: it counts from when it was decided, however late it is given. None: it is over."""
@@ -80,33 +78,66 @@ class Sanctions:
     async def _mute(self, chat_id: int, user_id: int, until: datetime, say: Texts) -> Outcome:
         """Telegram keeps one restriction of a member: ours must not end somebody else's that lasts longer."""
         member = await self.members.member(chat_id, user_id)
-        if isinstance(member, ChatMemberRestricted) and (_is_for_ever(member) or member.until_date > until):
+        if isinstance(member, ChatMemberRestricted) and _lasts_beyond(member, until):
             ours = self.desk.community(group_ref(chat_id)).newcomers
             if self.members.is_held_by_others(chat_id, user_id) or not has_just_come(member, ours, self.clock.now()):
                 return Refused(say["telegram.restricted_longer"])
+        await self._silence(chat_id, user_id, until)
+        return Done(str(int(until.timestamp())))
+
+    async def _silence(self, chat_id: int, user_id: int, until: datetime | None) -> None:
         await self.bot.restrict_chat_member(
             chat_id, user_id, ChatPermissions.no_permissions(), until_date=until, use_independent_chat_permissions=True
         )
-        return Done(str(int(until.timestamp())))
+
+    async def _ban(self, chat_id: int, user_id: int, until: datetime | None, say: Texts) -> Outcome:
+        """It keeps one ban, too."""
+        if until:
+            member = await self.members.member(chat_id, user_id)
+            if isinstance(member, ChatMemberBanned) and _lasts_beyond(member, until):
+                return Refused(say["telegram.restricted_longer"])
+        await self.bot.ban_chat_member(chat_id, user_id, until_date=until)
+        return Done()
+
+    async def _kick(self, chat_id: int, user_id: int) -> Outcome:
+        """Unlike a ban it leaves the member's other messages alone and lets them come back (T30, T31): but not who is
+        banned."""
+        if isinstance(await self.members.member(chat_id, user_id), ChatMemberBanned):
+            return Gone()
+        await self.bot.unban_chat_member(chat_id, user_id)
+        return Done()
 
     async def _lift(self, chat_id: int, user_id: int, incident: Incident | Case | None, say: Texts) -> Outcome:
-        """Only what this incident has imposed, which the receipts of its mutes tell; or by an order to lift it whatever
-        of that kind stands."""
+        """Only what this incident has imposed, which the receipts of its mutes tell, and of what others impose on the
+        member the record; or by an order to lift it whatever of that kind stands."""
         member = await self.members.member(chat_id, user_id)
-        if member is None or member.status not in (ChatMember.BANNED, ChatMember.RESTRICTED):
+        if not isinstance(member, ChatMemberBanned | ChatMemberRestricted):
             return Gone()
+        banned = isinstance(member, ChatMemberBanned)
         ordered = isinstance(incident, Case) and incident.kind in (CaseKind.UNMUTE, CaseKind.UNBAN)
-        if isinstance(incident, Case) and incident.of_bans is not (member.status == ChatMember.BANNED):
+        if isinstance(incident, Case) and incident.of_bans is not banned:
             return Gone()
-        if self.members.is_held_by_others(chat_id, user_id) and not ordered:
+        if isinstance(member, ChatMemberRestricted) and incident and not ordered and not _is_of(incident, member):
             return Refused(say["telegram.not_ours_to_lift"])
-        if isinstance(member, ChatMemberRestricted):
-            if incident and not ordered and not _is_of(incident, member):
-                return Refused(say["telegram.not_ours_to_lift"])
-            await self.bot.restrict_chat_member(chat_id, user_id, ChatPermissions.all_permissions())
-        else:
+        theirs = None if ordered else await self._held(chat_id, user_id, Ban if banned else Timeout, incident)
+        ends = theirs.ends_at if theirs else self.clock.now()
+        if ends is None or (theirs and not _lasts_beyond(member, ends)):
+            return Refused(say["telegram.not_ours_to_lift"])
+        if ends > self.clock.now() + SHORTEST_MUTE:  # what ours has taken the place of goes on
+            await (self.bot.ban_chat_member(chat_id, user_id, until_date=ends) if banned
+                   else self._silence(chat_id, user_id, ends))  # fmt: skip
+        elif banned:
             await self.bot.unban_chat_member(chat_id, user_id, only_if_banned=True)
+        else:
+            await self.bot.restrict_chat_member(chat_id, user_id, ChatPermissions.all_permissions())
         return Done()
+
+    async def _held(
+        self, chat_id: int, user_id: int, kind: type[Ban | Timeout], besides: Incident | Case | None
+    ) -> Sanction | None:
+        """What others impose on a member, whichever process has heard of it."""
+        number = besides.number if isinstance(besides, Case) else None
+        return await self.desk.deeds.cases.held(group_ref(chat_id), str(user_id), kind.kind, besides=number)
 
 
 async def _bar_channel(bot: Bot, action: Measure, channel_id: int, chat_id: int, say: Texts) -> Outcome:
@@ -131,5 +162,9 @@ def _is_of(incident: Incident | Case, member: ChatMemberRestricted) -> bool:
     return "" in receipts or (not _is_for_ever(member) and str(int(member.until_date.timestamp())) in receipts)
 
 
-def _is_for_ever(member: ChatMemberRestricted) -> bool:
+def _is_for_ever(member: ChatMemberBanned | ChatMemberRestricted) -> bool:
     return member.until_date is None or member.until_date.timestamp() == 0
+
+
+def _lasts_beyond(member: ChatMemberBanned | ChatMemberRestricted, until: datetime) -> bool:
+    return _is_for_ever(member) or member.until_date > until

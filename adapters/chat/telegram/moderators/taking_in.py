@@ -38,12 +38,13 @@ class TakingIn:
 def _kind(before: ChatMember, after: ChatMember) -> CaseKind | None:
     """None: it is nothing that moderators count."""
     if after.status == ChatMember.BANNED:
-        return CaseKind.BAN if before.status != ChatMember.BANNED else None
+        return CaseKind.BAN  # a second one, too: whoever takes the first back must not lift it
     if before.status == ChatMember.BANNED:
         return CaseKind.UNBAN
     if after.status == ChatMember.LEFT and is_in(before):
         return CaseKind.KICK
-    if _is_silent(after) is _is_silent(before) or not is_in(after):
+    same = not _is_silent(after) or _until(after) == _until(before)
+    if (_is_silent(after) is _is_silent(before) and same) or not is_in(after):
         return None
     return CaseKind.MUTE if _is_silent(after) else CaseKind.UNMUTE
 

@@ -12,6 +12,7 @@ import pytest
 from adapters.chat.discord.acting.executor import audit_reason
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Message
+from bot.core.incidents.case import CaseKind, Order, Person, native
 from bot.core.rules.actions import (
     Ban,
     Care,
@@ -165,6 +166,33 @@ def test_d29_a_time_out_is_lifted_and_lifting_twice_is_harmless() -> None:
         assert await heard.chat.perform(lift) == Done()
         calls = place.wire.made("PATCH", f"/members/{place.minji}")
         assert [call.body["communication_disabled_until"] for call in calls[1:]] == [None, None]
+
+    play(scene)
+
+
+def test_what_moderators_imposed_is_neither_shortened_nor_lifted() -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        async def impose(kind: CaseKind, lasting: timedelta) -> None:
+            who, by = Person(str(place.minji)), Person(str(place.owner))
+            given = Order(kind=kind, member=who, moderator=by, at=now, actions=native(kind, lasting), done=Done())
+            await place.desk.deeds.cases.open(message.community, given)
+
+        message, now, say = await harmful(place, heard), datetime.now(UTC), texts("ko")
+        member = place.wire.backend.guilds[place.guild].members[place.minji]
+        await impose(CaseKind.MUTE, timedelta(hours=1))
+        theirs = member.timed_out_until = (now + timedelta(hours=1)).isoformat()
+        shorter = await heard.chat.perform(place.planned(Timeout(timedelta(minutes=10)), message))
+        assert shorter == Refused(say["discord.longer_stands"])
+        lift, kept = place.planned(Unsanction(), message), Refused(say["discord.not_ours_to_lift"])
+        assert await heard.chat.perform(lift) == kept and member.timed_out_until == theirs
+        assert await heard.chat.perform(place.planned(Timeout(timedelta(days=1)), message)) == Done()
+        assert await heard.chat.perform(lift) == Done()
+        left = datetime.fromisoformat(str(member.timed_out_until)) - datetime.fromisoformat(theirs)
+        assert abs(left) < timedelta(seconds=1), "what ours had taken the place of goes on"
+        assert await heard.chat.perform(place.planned(Ban(), message)) == Done()
+        await impose(CaseKind.BAN, timedelta())
+        assert await heard.chat.perform(lift) == kept
+        assert place.minji in place.wire.backend.guilds[place.guild].bans
 
     play(scene)
 

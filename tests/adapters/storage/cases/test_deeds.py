@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,7 @@ from sqlalchemy.dialects import sqlite
 
 from bot.core.incidents.case import CODE, Case, CaseKind, CaseState, Look, Order, Person, Search, measures, native
 from bot.core.incidents.incident import PlannedAction
+from bot.core.incidents.ports import Cases
 from bot.core.incidents.review import Filed
 from bot.core.rules.actions import (
     AWAY,
@@ -41,6 +43,7 @@ from storage.records.erasing import SqlErasing
 from storage.tables import looks
 from tests.builders import DISCORD, EVERYWHERE, NOW, TELEGRAM, home, later, message, settlement
 from tests.contracts.stores import store
+from tests.fakes.cases import ScriptedCases
 from tests.fakes.clock import ManualClock
 from tests.servers.postgres import Postgres
 
@@ -301,6 +304,41 @@ def test_who_frees_a_member_by_hand_ends_what_ran(url: str) -> None:
         assert await office.running() == [(3, "timeout")]
 
     in_office(url, scene)
+
+
+def test_what_others_hold_is_what_was_done_by_hand_and_not_taken_back(url: str) -> None:
+    """The same of the cases that stand before the record in tests."""
+
+    async def held(cases: Cases, besides: int | None = None, who: Person = MINJI) -> int | None:
+        found = await cases.held(HERE, who.id, Ban.kind, besides=besides)
+        return found.case if found else None
+
+    async def scene(cases: Cases, done: Callable[[], Awaitable[object]]) -> None:
+        for number, lasting in enumerate((HOUR, timedelta(), 2 * HOUR)):
+            ban = order(CaseKind.BAN, at=later(60 * number), actions=native(CaseKind.BAN, lasting), done=Done())
+            await cases.open(HERE, ban)
+        await cases.open(HERE, order(CaseKind.MUTE, DAL, done=Done(), actions=native(CaseKind.MUTE)))
+        assert [await held(cases), await held(cases, 2), await held(cases, who=DAL)] == [2, 3, None]
+        assert await cases.undo(HERE, 2, by="9", at=later(200)) and await held(cases) == 3
+        await done()
+        assert await held(cases, 3) == 1
+        freed = order(CaseKind.UNBAN, at=later(300), done=Done(), actions=native(CaseKind.UNBAN))
+        await cases.open(HERE, freed)
+        assert await held(cases) is None
+
+    async def in_database(office: Office) -> None:
+        said = message("a", community="-5", platform=TELEGRAM, author=DAL.id)
+        await scene(office.cases, partial(office.do_all, Refused("somebody else has banned them")))
+        await office.store.inbox.keep([said])
+        await office.store.inbox.settle([settlement(said, Ban())])
+        await office.do_all()
+        assert (5, "ban") not in await office.running() and (6, "ban") in await office.running()
+        assert await held(office.cases, who=DAL) is None, "the rules' own"
+
+    async def nothing() -> None: ...
+
+    in_office(url, in_database)
+    asyncio.run(scene(ScriptedCases(), nothing))
 
 
 def test_what_was_done_already_is_on_record_once_and_is_not_done_again(url: str) -> None:

@@ -12,6 +12,7 @@ from adapters.chat.telegram.refs import group_ref
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Message
+from bot.core.incidents.case import CaseKind, Order, Person, native
 from bot.core.incidents.review import Call
 from bot.core.rules.actions import (
     Action,
@@ -30,13 +31,15 @@ from bot.core.rules.actions import (
     Unsanction,
     Warn,
 )
-from bot.core.text.catalogue import texts
+from bot.core.text.catalogue import texts, texts_on
 from tests.adapters.telegram.stage import GROUP, Stage, connect, played, stage
 from tests.builders import EVERYWHERE, code_of
+from tests.fakes.cases import ScriptedCases
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal, member, user
 
 HOUR = 3600.0
+DAY = timedelta(days=1)
 
 
 async def said(here: Stage, text: str = "나쁜 말", author: int = 7, **more: Any) -> Message:
@@ -266,6 +269,61 @@ async def test_b21_who_was_banned_again_by_an_admin_stays_banned(here: Stage) ->
     (outcome,) = await lifted(here, incident)
     assert isinstance(outcome, Refused)
     assert status(here) == "kicked"
+
+
+@played
+async def test_what_other_admins_imposed_stands_for_who_hears_nothing_and_after_a_restart(here: Stage) -> None:
+    """The record tells of it, whichever process has heard."""
+
+    cases, say = here.desk.deeds.cases, texts_on("telegram", "ko")
+    assert isinstance(cases, ScriptedCases)
+    deaf, opened = connect(here.server.url, here.desk, hears=False), cases.opened
+
+    async def by_another(who: int, action: Action, *, call: Call | None = Call.LIFT) -> Outcome:
+        incident = await here.open_incident(await said(here, author=who), action)
+        if call:
+            assert isinstance((await here.do_planned())[0], Done)
+            here.server.set_member(here.group, who, "kicked" if isinstance(action, Ban) else "restricted", by=1)
+            await here.server.until(lambda: any(case.member.id == str(who) for _, case in opened))
+            await here.desk.call(group_ref(GROUP), incident, call, moderator_id="1", moderator_name="방장")
+        (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+        outcome = await deaf.perform(planned)
+        await here.record(planned, outcome)
+        return outcome
+
+    try:
+        for who, action in ((7, Ban()), (8, Timeout(timedelta(minutes=10)))):
+            assert await by_another(who, action) == Refused(say["telegram.not_ours_to_lift"])
+            assert status(here, who) == ("kicked" if isinstance(action, Ban) else "restricted")
+        shorter = await by_another(8, Timeout(timedelta(hours=1)), call=None)
+        assert shorter == Refused(say["telegram.restricted_longer"]) and here.group.members[8]["until_date"] == 0
+        await said(here, author=7)
+        here.group.members[7] = member(user(7), "kicked")
+        assert await by_another(7, Ban(timedelta(hours=1)), call=None) == Refused(say["telegram.restricted_longer"])
+        assert await by_another(7, Kick(), call=None) == Gone() and status(here) == "kicked"
+    finally:
+        await deaf.close()
+
+
+@played
+async def test_what_ours_took_the_place_of_goes_on_when_it_is_undone(here: Stage) -> None:
+    cases, theirs = here.desk.deeds.cases, datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
+    ours: tuple[tuple[int, Action, CaseKind], ...] = ((7, Timeout(DAY), CaseKind.MUTE), (8, Ban(), CaseKind.BAN))
+    for number, (who, action, kind) in enumerate(ours, 1):
+        incident = await here.open_incident(await said(here, author=who), action)
+        assert isinstance((await here.do_planned())[0], Done)
+        at, by = theirs - timedelta(minutes=30), Person("2", "지수")
+        lasting = native(kind, timedelta(minutes=30))
+        await cases.open(
+            group_ref(GROUP), Order(kind=kind, member=Person(str(who)), moderator=by, at=at, actions=lasting)
+        )
+        before = here.group.members[who]["status"]
+        assert await lifted(here, incident) == [Done()]
+        assert status(here, who) == before, "somebody else wants that, for less long"
+        (call,) = here.server.of("restrictChatMember" if who == 7 else "banChatMember")[-1:]
+        assert call.arguments["until_date"] == theirs
+        await cases.undo(group_ref(GROUP), number, by="2", at=at)
+        assert await cases.held(group_ref(GROUP), str(who), action.kind) is None, "nobody wants it any more"
 
 
 @played
