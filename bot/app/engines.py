@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from adapters.guards.dialects.dialect import UNPARSEABLE
 from adapters.guards.vllm_raw import CardSnippet, RawEngine, device, versions
 from adapters.system_clock import SystemClock
 from bot.core.guarding.kinds import HarmKind
@@ -35,4 +36,6 @@ def classifier(folder: Path) -> Guard:
     return ClassifierGuard(network, {harmless: "", **dict.fromkeys(harmful, HarmKind.ABUSE)})
 
 
-__all__ = ["CardSnippet", "RawEngine", "SystemClock", "classifier", "device", "embedded", "servers", "versions"]
+__all__ = [
+    "UNPARSEABLE", "CardSnippet", "RawEngine", "SystemClock", "classifier", "device", "embedded", "servers", "versions"
+]  # fmt: skip
