@@ -280,8 +280,7 @@ async def _open(way: Way, exchanges: Iterator[Exchange], rate: float, seconds: f
 
     end, arrival = watch.begin(seconds, ramp=seconds / 5), time.perf_counter()
     while arrival < end:
-        if (early := arrival - time.perf_counter()) > 0:
-            await asyncio.sleep(early)
+        await asyncio.sleep(max(0.0, arrival - time.perf_counter()))  # who is late gives way, too
         tasks.add(asyncio.ensure_future(one(way.prepare(next(exchanges)), arrival)))
         arrival += draw.expovariate(rate)
     for task in tasks:  # beyond capacity some would never be answered
