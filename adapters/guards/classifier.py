@@ -245,18 +245,8 @@ class ServedNetwork:
         return [one for some in await asyncio.gather(*calls) for one in some]
 
     async def _asked(self, texts: Sequence[str]) -> Sequence[Sequence[Logits] | str]:
-        body = {"model": self.revision, "input": texts, "use_activation": False, "truncate_prompt_tokens": -1}
-        found = await self._replicas.ask(
-            [("/classify", body)],
-            sum(len(text.encode()) for text in texts) // 3,
-            lambda answer: self._read(answer, len(texts)),
-            alone=texts[0] if len(texts) == 1 else None,
-        )
-        if not isinstance(found, NoAnswer):
-            return found
-        if len(texts) == 1:
-            return [found]
-        return [one for text in texts for one in await self._asked([text])]  # one of them may be to blame
+        asked = {"model": self.revision, "use_activation": False, "truncate_prompt_tokens": -1}
+        return await self._replicas.ask_each(texts, lambda some: ("/classify", {**asked, "input": some}), self._read)
 
     def _read(self, answer: Any, count: int) -> Sequence[Sequence[Logits]]:
         """Raises what `NOT_ITS_SHAPE` names where that are no logits of these labels."""

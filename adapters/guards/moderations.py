@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from adapters.guards.vllm_replicas import NoAnswer, Replicas
+from adapters.guards.vllm_replicas import Replicas
 from bot.core.base.clock import Clock
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.kinds import HarmKind
@@ -72,17 +72,9 @@ class ModerationsGuard:
 
     async def _asked(self, texts: Sequence[str]) -> Sequence[Mapping[str, float] | str]:
         """Of each text the scores by category, or why there are none."""
-        found = await self._replicas.ask(
-            [("/v1/moderations", {"model": self._model, "input": texts})],
-            sum(len(text.encode()) for text in texts) // 3,
-            lambda answer: _results(answer, len(texts)),
-            alone=texts[0] if len(texts) == 1 else None,
+        return await self._replicas.ask_each(
+            texts, lambda some: ("/v1/moderations", {"model": self._model, "input": some}), _results
         )
-        if not isinstance(found, NoAnswer):
-            return found
-        if len(texts) == 1:
-            return [found]
-        return [one for text in texts for one in await self._asked([text])]  # one of them may be to blame
 
     def _screening(self, answers: Mapping[Part, Mapping[str, float] | str]) -> Screening:
         kinds: dict[tuple[Part, HarmKind], float] = {}

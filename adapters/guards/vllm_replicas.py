@@ -178,6 +178,26 @@ class Replicas:
             ) from None
         return found
 
+    async def ask_each(
+        self,
+        texts: Sequence[str],
+        body: Callable[[Sequence[str]], tuple[str, Mapping[str, Any]]],
+        read: Callable[[Any, int], Sequence[Found]],
+    ) -> Sequence[Found | NoAnswer]:
+        """Of each text what `read` makes of its part of one answer. Where there is none each is asked about alone: one
+        of them may be to blame."""
+        found = await self.ask(
+            [body(texts)],
+            sum(len(text.encode()) for text in texts) // 3,
+            lambda answer: read(answer, len(texts)),
+            alone=texts[0] if len(texts) == 1 else None,
+        )
+        if not isinstance(found, NoAnswer):
+            return found
+        if len(texts) == 1:
+            return [found]
+        return [one for text in texts for one in await self.ask_each([text], body, read)]
+
     async def look_up(self, path: str, body: Mapping[str, Any]) -> Any:
         """What some replica answers beside its work, as JSON; None where none does. It counts for no circuit."""
         for replica in self._replicas:

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,7 +23,7 @@ from aiohttp import ClientConnectionError, ClientSession, TCPConnector
 from adapters.guards.dialects import DIALECTS, Piece, Question
 from adapters.guards.vllm_server import LIKELIEST, Encoding, VllmServers
 from adapters.system_clock import SystemClock
-from bot.cli.bench.shipped import shipped_messages
+from bot.cli.bench.guard import exchanges_of
 from bot.core.guarding.verdict import Exchange
 from tests.engine import checkpoints
 from tests.engine.server import MODEL, TOKEN, Server
@@ -57,7 +56,9 @@ async def measured(server: Server, model: Path, exchanges: int) -> None:
         async def before(some: Sequence[Exchange]) -> None:
             await asyncio.gather(*(write(question) for one in some for question in DIALECT.questions(one)))
 
-        for name, texts in _texts().items():
+        texts_of = exchanges_of(None)
+        for name in ("chat", "pairs"):
+            texts = texts_of[name]
             ways: tuple[Way, ...] = (before, guard.judge)
             rounds = [[await _round(server, way, texts, exchanges) for way in ways] for _ in range(ROUNDS)]
             before_us, today_us = zip(*rounds, strict=True)
@@ -80,20 +81,6 @@ def _before(question: Question, encoding: Encoding) -> dict[str, Any]:
     prompt = encoding.encode((*question.pieces(), Piece(forced, trusted=True)))
     asked = {"model": MODEL, "prompt": prompt, "temperature": 0, "logprobs": LIKELIEST, "add_special_tokens": False}
     return asked | length
-
-
-def _texts() -> dict[str, Iterator[Exchange]]:
-    """A number in front, so that nothing but the template is in the prefix cache."""
-    texts, numbers = list(dict.fromkeys(row["text"] for row in shipped_messages())), count()
-
-    def some(together: int = 1) -> str:
-        number = next(numbers)
-        return f"{number} " + " ".join(texts[(number + n) % len(texts)] for n in range(together))
-
-    return {
-        "chat": (Exchange(prompt=some(), is_chat=True) for _ in count()),
-        "pairs": (Exchange(prompt=some(), response=some(3)) for _ in count()),
-    }
 
 
 def _shown(rounds: Sequence[float]) -> str:

@@ -103,7 +103,7 @@ def bench_guard(
     from bot.app import engines
     from bot.cli.bench import loads
 
-    load, exchanges, options = load or loads.Load(), _exchanges(texts), dict(engine_options or {})
+    load, exchanges, options = load or loads.Load(), exchanges_of(texts), dict(engine_options or {})
     rows: list[loads.Row] = []
     if "embedded" in only:
         rows += asyncio.run(_by_itself("embedded", engines.embedded(), exchanges, load))
@@ -157,7 +157,7 @@ async def _over_http(
         return await loads.queued("server", guard, exchanges, ["server"], load, beside={}, strict=False)
 
 
-def _exchanges(path: Path | None) -> dict[str, Iterator[Exchange]]:
+def exchanges_of(path: Path | None) -> dict[str, Iterator[Exchange]]:
     """For ever. A number in front makes each differ from the first token of the text on, so that none is in the prefix
     cache."""
     rows = shipped_messages() if path is None else _rows(path)
