@@ -35,7 +35,7 @@ from bot.core.moderators.desk import CoreDesk
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.alarm import Alarm
 from bot.core.operations.health import HealthMonitor
-from bot.core.operations.outside.role import Role
+from bot.core.operations.outside.role import ACTING, Role
 from bot.core.operations.sparing import Sparing
 from bot.core.reporting.building import ReportBuilder, Reporter
 from bot.core.reporting.delivery.scheduling import Scheduler
@@ -134,7 +134,8 @@ async def application(
             config, judging, stores, meeting.meet, clock, bells.bell(KEPT), planned, moment=moment, told=told
         )
         memory = keeping.memory(screener, raids, reach.reached)
-        acting = moderation.acting(reach, platforms, stores, planned, clock) if acts(roles) else {}
+        acts = not ACTING.isdisjoint(roles)
+        acting = moderation.acting(reach, platforms, stores, planned, clock) if acts else {}
         health.works.update({f"act/{platform}": one for platform, one in acting.items()})
         services: list[Service] = [
             bells.run, policies.run, partial(policies.listen, bells.bell(SETTINGS)), queue.run, probing, alarm.run,
@@ -151,16 +152,12 @@ async def application(
         yield Jikimi(
             inbox=stores.inbox, incidents=stores.incidents, queue=queue, screener=screener, services=services,
             enforcer=moderation.enforcer(
-                stores, policies, reach.reached if acts(roles) else {}, clock, planned, _both(health.done, on_done),
+                stores, policies, reach.reached if acts else {}, clock, planned, _both(health.done, on_done),
                 showing.changed, core.desk,
             ),
             platforms=platforms, clock=clock, on_lost=_lost_to(reach, alarm), policies=policies, in_force=in_force,
             health=health, turn=turn, screens=screens,
         )  # fmt: skip
-
-
-def acts(roles: Collection[Role]) -> bool:
-    return not {Role.CHAT, Role.ACT}.isdisjoint(roles)
 
 
 async def _policies(stores: Stores, in_force: InForce, scheduler: Scheduler, clock: Clock) -> Policies:

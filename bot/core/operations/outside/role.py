@@ -12,6 +12,7 @@ class Role(StrEnum):
     ALL = "all"
 
 
-#: What takes the networks, and what takes the guard.
+#: What takes the networks, what does there what was decided, and what takes the guard.
 REACHING = frozenset({Role.CHAT, Role.ACT, Role.REPORT})
+ACTING = frozenset({Role.CHAT, Role.ACT})
 JUDGING = frozenset({Role.CHAT, Role.GUARD, Role.API})
