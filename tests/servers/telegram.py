@@ -223,6 +223,11 @@ class TelegramServer:
         """How often updates were asked for, successfully or not."""
         return sum(call.method == "getUpdates" for call in self.calls)
 
+    @property
+    def waited_at(self) -> bool:
+        """Whether all that happened was heard, and a poll waits for more."""
+        return not self.updates and self._poller is not None and not self._poller.done()
+
     async def until(self, condition: Callable[[], object], patience: float = 120.0) -> None:
         """Wait for something to have happened here."""
         async with asyncio.timeout(patience):

@@ -66,6 +66,7 @@ async def test_who_hears_nothing_acts_all_the_same(here: Stage) -> None:
     """It asks for no updates, and goes by what Telegram says of admins now and then: nobody tells it of changes."""
     message, admins = await said(here), await said(here, author=8)
     here.server.admin(here.group, 8, "지수")
+    await here.server.until(lambda: here.server.waited_at)
     assert here._listening
     here._listening.cancel()
     await asyncio.wait([here._listening])
