@@ -3,7 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, Row, Text, TypeDecorator
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Integer, LargeBinary, Row, Text, TypeDecorator
+from sqlalchemy import literal_column as as_written
 
 from bot.core.operations.sealing import Sealing, Span
 
@@ -14,6 +15,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: SQLite counts rows by itself only in a column that is called INTEGER; its integers have 64 bits all the same.
 Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def in_words(condition: str) -> ColumnElement[bool]:
+    """A condition as a partial index has it: SQLite knows the index by no other words. It has no type, for behind a
+    Boolean `= 1` would be written there."""
+    return as_written(condition)
 
 
 def microseconds(moment: datetime) -> int:

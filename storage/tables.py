@@ -143,6 +143,13 @@ messages = Table(
     UniqueConstraint("platform", "channel", "message", "revision", name="messages_revision"),
 )
 _index("messages_sent", messages.c.sent_at, messages.c.community)
+_index(
+    "messages_author",
+    messages.c.community,
+    messages.c.author_hash,
+    messages.c.sent_at,
+    where=text("author_hash IS NOT NULL"),
+)
 _index("messages_once_aside", messages.c.aside_at, where=text("aside_at IS NOT NULL"))
 
 #: One row for each decision in which a rule matched. It has the text of its own, as it was judged.
@@ -230,6 +237,7 @@ reviews = Table(
     Column("closes", Boolean, nullable=False),
 )
 _index("reviews_closing", reviews.c.incident, where=text("closes"), unique=True)
+_index("reviews_incident", reviews.c.incident, reviews.c.id)
 _index("reviews_at", reviews.c.at)
 
 #: One row for everything that guards found in the message of an incident (codec.judgements).
@@ -297,8 +305,8 @@ sanctions = Table(
 _standing = text("lifted_at IS NULL")
 _index("sanctions_running", sanctions.c.community, sanctions.c.id, where=_standing)
 _index("sanctions_ending", sanctions.c.ends_at, where=_standing)
-_index("sanctions_case", sanctions.c.case, where=_standing)
-_index("sanctions_member", sanctions.c.community, sanctions.c.member, where=_standing)
+_index("sanctions_case", sanctions.c.case)
+_index("sanctions_member", sanctions.c.community, sanctions.c.member)
 
 #: One row for each member who takes part in a raid, which is a case. `due`: what was ordered for them is still
 #: to be done; `deed` is the case that it led to.
@@ -379,6 +387,7 @@ looks = Table(
     Column("at", Instant, nullable=False),
 )
 _index("looks_at", looks.c.at)
+_index("looks_case", looks.c.case, where=text('"case" IS NOT NULL'))
 _index("looks_community", looks.c.community, looks.c.at)
 
 #: One row for each case to which the member has objected.

@@ -4,14 +4,14 @@ community."""
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Boolean, ColumnElement, Select, and_, exists, false, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import Platform
 from bot.core.moderation.turns import Lane, UnderWay
 from bot.core.operations.division import PARTS
 from storage import codec
-from storage.columns import AnyRow
+from storage.columns import AnyRow, in_words
 from storage.community_key import community_of, in_shares, read_community
 from storage.database import Database
 from storage.flow import sql
@@ -52,7 +52,7 @@ class Lanes:
         over = actions.c.not_before <= now
         if self._latest is None or now < self._latest:
             over = or_(over, actions.c.planned_at > now, actions.c.started_at > now)
-        return literal_column(sql.ASLEEP, Boolean), over
+        return in_words(sql.ASLEEP), over
 
     async def _wake(self, now: datetime) -> None:
         over = select(actions.c.id).where(*self._waking(now)).order_by(actions.c.id)

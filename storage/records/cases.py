@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Boolean, ColumnElement, ScalarSelect, Select, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.incidents.case import GIVEN_UP, PATIENCE, CaseState, Severity, new_code
 from storage import codec
+from storage.columns import in_words
 from storage.community_key import community_of
 from storage.database import Database
 from storage.flow import sql
 from storage.tables import cases, communities
 
-#: In the words of the partial index, or SQLite does not use it.
-WAITS: ColumnElement[bool] = literal_column("cases.state IN ('open', 'reopened', 'appealed')", Boolean)
+WAITS = in_words("cases.state IN ('open', 'reopened', 'appealed')")
 
 
 async def open_cases(

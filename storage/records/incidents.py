@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Boolean, ColumnElement, TextClause, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, TextClause, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef, MessageRef, Platform
@@ -13,7 +13,7 @@ from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import ON_CARD, RULE_ACTIONS, Action, Care, Done, Outcome, Weight
 from storage import codec
-from storage.columns import AnyRow, plain
+from storage.columns import AnyRow, in_words, plain
 from storage.community_key import community_of, in_shares, of_community, on_platform, read_community, refs_of
 from storage.database import Database
 from storage.flow import sql
@@ -21,8 +21,7 @@ from storage.records import strikes
 from storage.settings.flags import ABOUT
 from storage.tables import actions, appeals, cases, flags, incidents, messages, opinions, reviews
 
-#: Said in the words of the partial index `reviews_closing`, or SQLite does not use it.
-_CLOSES: ColumnElement[bool] = literal_column("reviews.closes", Boolean)
+_CLOSES = in_words("reviews.closes")
 
 #: Actions that are noticed by others than the moderators, and are no kindness.
 _NOTICED = [action.kind for action in RULE_ACTIONS if action.weight >= Weight.MESSAGE and action is not Care]
@@ -50,8 +49,9 @@ class SqlIncidents:
         self, since: datetime, *, each: int, most: int, shares: Collection[int] | None = None
     ) -> Sequence[Trace]:
         i = incidents.c
+        # An expression, or SQLite would walk over all incidents in its order instead of beginning at the moment.
         newest_first = func.row_number().over(
-            partition_by=(i.community, i.author), order_by=(i.decided_at.desc(), i.id.desc())
+            partition_by=(i.community + 0, i.author), order_by=(i.decided_at.desc(), i.id.desc())
         )
         recent = (
             select(i.id, i.decided_at, newest_first.label("place"))

@@ -47,14 +47,15 @@ class SqlPeople:
     async def places(self, platform: Platform, member: str) -> Sequence[CommunityRef]:
         there = select(communities.c.key).where(communities.c.platform == platform)
         named_in = union(*(select(place).where(who == plain(member), place.in_(there)) for place, who in _NAMING))
-        known = select(communities.c.key, communities.c.id).where(communities.c.platform == platform)
+        all_ = select(communities.c.key, communities.c.id).where(communities.c.platform == platform)
         async with self._database.read() as connection:
-            ids = {row.key: row.id for row in (await connection.execute(known)).all()}
+            ids = {row.key: row.id for row in (await connection.execute(all_)).all()}
             keys = set((await connection.execute(named_in)).scalars())
             hashes = [(key, self._database.sealing.member_hash(key, plain(member))) for key in ids.keys() - keys]
             for first in range(0, len(hashes), _TOGETHER):
                 some = hashes[first : first + _TOGETHER]
-                known_in = union(*(select(place).where(tuple_(place, who).in_(some)) for place, who in _KNOWING))
+                known = [(place, who.is_not(None), tuple_(place, who).in_(some)) for place, who in _KNOWING]
+                known_in = union(*(select(place).where(*these) for place, *these in known))
                 keys |= set((await connection.execute(known_in)).scalars())
         return sorted(CommunityRef(platform, ids[key]) for key in keys & ids.keys())
 

@@ -202,7 +202,8 @@ class SqlRaids:
     # ---- shown ------------------------------------------------------------------------------------------------------
 
     async def renew(self, now: datetime) -> int:
-        young = select(raiders.c.case).where(raiders.c.at > now - YOUNG).distinct()
+        # An expression, or SQLite would walk over all raids instead of beginning at the moment.
+        young = select(raiders.c.case + 0).where(raiders.c.at > now - YOUNG).distinct()
         async with self._database.read() as connection:
             ids = (await connection.execute(young)).scalars().all()
         number = 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, func, insert, literal_column, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import CommunityRef
@@ -15,7 +15,7 @@ from bot.core.incidents.review import APPEALS_WITHIN, MOST_APPEALS, Appeal, Call
 from bot.core.rules.actions import Action, Escalate, Flag, Inform
 from bot.core.rules.ladder import Strike
 from bot.core.rules.precedent import Precedent
-from storage.columns import SaidIn, plain
+from storage.columns import SaidIn, in_words, plain
 from storage.community_key import of_community
 from storage.database import Database
 from storage.flow.calls import add_actions, follow
@@ -169,8 +169,7 @@ async def file(connection: AsyncConnection, case: int, words: str, at: datetime)
     return Filed.HEARD
 
 
-#: In the words of the partial index, or SQLite does not use it.
-_URGENT: ColumnElement[bool] = literal_column("actions.kind = 'escalate'", Boolean)
+_URGENT = in_words("actions.kind = 'escalate'")
 
 
 class _Reminder(NamedTuple):

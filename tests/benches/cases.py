@@ -79,7 +79,8 @@ async def filled(database: Database, community: CommunityRef, number: int, open_
         await connection.execute(update(communities).where(communities.c.key == key).values(next_case=free))
 
 
-async def measured(database: Database, here: CommunityRef, last: int) -> dict[str, float]:
+def asked(database: Database, here: CommunityRef, last: int) -> dict[str, Callable[[], Awaitable[object]]]:
+    """What moderators ask of a community with so many cases, by the command's name."""
     known, policies, queries = SqlCases(database), SqlCommunities(database), SqlReportQueries(database)
     links, shared = SqlLinks(database), SqlSharedBans(database)
     now = SystemClock().now()
@@ -103,7 +104,7 @@ async def measured(database: Database, here: CommunityRef, last: int) -> dict[st
     def house_rules(settings: Community) -> Community:
         return replace(settings, house_rules=f"{next(turn)} 서로 존중해 주세요. " * 100)
 
-    ways: dict[str, Callable[[], Awaitable[object]]] = {
+    return {
         "/note": lambda: known.open(here, note()),
         "/undo": lambda: known.undo(here, last, by="9", at=now),
         "/case": lambda: known.get(here, last // 2),
@@ -129,7 +130,10 @@ async def measured(database: Database, here: CommunityRef, last: int) -> dict[st
         "/policy import": lambda: policies.change(here, other, by="지수"),
         "/policy what-if": lambda: queries.probabilities(here, [HarmKind.UNSPECIFIED], now - LOOKED_BACK),
     }
-    return {name: await _p95(way) for name, way in ways.items()}
+
+
+async def measured(database: Database, here: CommunityRef, last: int) -> dict[str, float]:
+    return {name: await _p95(way) for name, way in asked(database, here, last).items()}
 
 
 async def _p95(way: Callable[[], Awaitable[object]]) -> float:
