@@ -173,7 +173,7 @@ class OnnxNetwork:
         file = next((folder / name for name in FILES if (folder / name).is_file()), None)
         if file is None:
             raise Broken(
-                "{folder}: none of {files}; `optimum-cli export onnx` makes one (docs/guards.md)",
+                "{folder}: none of {files}; `optimum-cli export onnx` makes one (docs/en/guards.md)",
                 folder=folder,
                 files=", ".join(FILES),
             )

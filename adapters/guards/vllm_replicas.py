@@ -102,7 +102,7 @@ class _Replica:
             return  # sent before the circuit opened: says nothing new
         if probe or self.failures >= FAILURES or error.retry_after:
             if not self.opened:
-                _log.warning("guard server is away", server=self.name, reason=str(error))
+                _log.warning("guard server is away", server=self.name, reason=error)
             self.opened += 1
             self.open_until = now + OPEN_FOR.after(self.opened, asked=error.retry_after)
 

@@ -103,7 +103,7 @@ class RestartingEngine:
                 engine = await _beside(self._start)
             except Broken as error:
                 self._failures += 1
-                _log.error("the vLLM engine does not start", reason=str(error), time=self._failures)
+                _log.error("the vLLM engine does not start", reason=error, time=self._failures)
                 continue
             self._engine = engine
             _log.info("the vLLM engine is back")

@@ -168,7 +168,7 @@ class Admission:
         try:
             held = await self.keys.all()
         except BotError as error:
-            _log.warning("keys not read again", reason=str(error))
+            _log.warning("keys not read again", reason=error)
             self._is_blind = True
             return
         self._is_blind = False

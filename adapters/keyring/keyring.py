@@ -146,7 +146,7 @@ class Keyring:
             if self._read_as != self._stamp():
                 self._read()
         except (OSError, Broken) as error:
-            _log.error("keyring cannot be read again", reason=str(error))
+            _log.error("keyring cannot be read again", reason=error)
 
     def _current(self, span: Span) -> Period:
         now, newest = self._now(), self._newest[span]
@@ -155,7 +155,7 @@ class Keyring:
             try:
                 self._begin(span, unless_younger=LASTS[span])
             except (OSError, Broken) as error:  # a disk that is full: then the period lasts longer
-                _log.error("keyring cannot be written", reason=str(error))
+                _log.error("keyring cannot be written", reason=error)
         return self._newest[span]
 
     def _period(self, number: int) -> Period | None:

@@ -87,7 +87,7 @@ async def judging(
     try:
         trial = await _trial(tried, queue, decider, stores, opened) if (tried := config.on_trial) else None
     except Exception as error:
-        _log.error("the guard on trial cannot be had", error=str(error) if isinstance(error, Broken) else raised(error))
+        _log.error("the guard on trial cannot be had", error=error if isinstance(error, Broken) else raised(error))
         trial = None
     recent = RecentActivity()
     return Judging(

@@ -128,7 +128,7 @@ class _Hearing:
     async def _lose(self, platform: Platform, error: BotError) -> None:
         self.broken.append(error)
         if platform != REHEARSAL:  # a mistake in a transcript is raised, and said to who made it
-            _log.error("platform lost", platform=platform, reason=str(error))
+            _log.error("platform lost", platform=platform, reason=error)
         if self._heard == {platform}:  # it ends what the process is here for, as soon as all that was kept is done
             return
         if self.on_lost:

@@ -3,8 +3,9 @@
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -26,7 +27,7 @@ from bot.cli.reporting import deliveries, report
 from bot.cli.settings import check_config, init, invite, policy
 from bot.cli.usage import explained
 from bot.core.base.errors import BotError
-from bot.core.text.catalogue import LANGUAGES, spoken_here, texts
+from bot.core.text.catalogue import LANGUAGES, Texts, spoken_here, texts
 
 LANGUAGE = "JIKIMI_LANG"  # of the environment: of the screen
 LOG = "JIKIMI_LOG"  # of the environment: "json" for programs, anything else for people
@@ -103,7 +104,7 @@ def build(language: str) -> typer.Typer:
     ) -> None:
         if lang not in LANGUAGES:
             raise typer.BadParameter(line.say("check.choice", given=lang, choices="ko, en"))
-        _logs_to_stderr(as_json=log == "json")
+        _logs_to_stderr(texts(lang), as_json=log == "json")
 
     for command in COMMANDS:
         command.declare(line)
@@ -173,18 +174,22 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _logs_to_stderr(*, as_json: bool) -> None:
-    """Stdout is for results. `as_json`: a line is an object, whoever writes it, libraries as well."""
+def _logs_to_stderr(say: Texts, *, as_json: bool) -> None:
+    """Stdout is for results. People read lines in their language; `as_json`: a line is an object, whoever writes it,
+    libraries as well, and says what happened in English, by which programs know it again."""
     import logging
 
     import structlog  # brings rich and more with it: not for `--help`
 
     factory = lambda *_: structlog.PrintLogger(sys.stderr)  # noqa: E731
     if not as_json:
-        structlog.configure(logger_factory=factory)
+        structlog.reset_defaults()
+        *marked, drawn = structlog.get_config()["processors"]
+        structlog.configure(logger_factory=factory, processors=[*marked, partial(_told, say), drawn])
         return
-    marked: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    drawn: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    marked = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    as_object = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    drawn = [structlog.processors.format_exc_info, as_object]
     structlog.configure(logger_factory=factory, processors=[structlog.contextvars.merge_contextvars, *marked, *drawn])
     theirs = logging.StreamHandler()
     without_ours = structlog.stdlib.ProcessorFormatter.remove_processors_meta
@@ -192,3 +197,9 @@ def _logs_to_stderr(*, as_json: bool) -> None:
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=marked, processors=[without_ours, *drawn])
     )
     logging.getLogger().addHandler(theirs)
+
+
+def _told(say: Texts, _: object, __: str, line: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    event = str(line.pop("event"))
+    facts = {name: say.why(fact) if isinstance(fact, BotError | str) else fact for name, fact in line.items()}
+    return {**facts, "event": say.get(f"log.{event}", event)}

@@ -98,7 +98,7 @@ class SqlBells:
                     finally:
                         await connection.invalidate()  # nobody else shall be told what was for us
             except BotError as error:
-                _log.warning("bells of other processes not heard", reason=str(error))
+                _log.warning("bells of other processes not heard", reason=error)
             await asyncio.sleep(AGAIN)
 
 

@@ -275,4 +275,4 @@ async def _told_everywhere(
         try:
             await announce(room, told)
         except Unavailable as error:
-            _log.warning("moderators not told", chat=room, reason=str(error))
+            _log.warning("moderators not told", chat=room, reason=error)

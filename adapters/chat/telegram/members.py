@@ -65,7 +65,7 @@ class Members:
         except ChatMigrated:
             pass  # the group's own message tells
         except BotError as error:
-            _log.warning("admins of a chat not known", chat=chat_id, reason=str(error))
+            _log.warning("admins of a chat not known", chat=chat_id, reason=error)
         finally:
             del self._renewals[chat_id]
 

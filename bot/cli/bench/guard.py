@@ -22,11 +22,15 @@ import typer
 
 from bot.cli.bench.shipped import shipped_messages
 from bot.cli.line import Line
+from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange
+from bot.core.text.catalogue import Texts
+from bot.core.text.catalogue import texts as in_language
 
 if TYPE_CHECKING:
     from bot.cli.bench.loads import Exchanges, Load, Row
+    from bot.cli.evaluation.tables import Tabular
     from bot.core.guarding.ports import Guard
 
 #: What can be measured, in this order. An engine serves one mode, so there are up to three starts.
@@ -72,6 +76,7 @@ def declare(line: Line) -> None:
             raise Broken(say["run.no_vllm"])
         bench_guard(
             model,
+            say,
             classifier=classifier,
             texts=texts,
             tokenizer=tokenizer,
@@ -84,6 +89,7 @@ def declare(line: Line) -> None:
 
 def bench_guard(
     model: str,
+    say: Texts,
     *,
     classifier: Path | None = None,
     dialect: str = "wildguard-ko",
@@ -121,24 +127,20 @@ def bench_guard(
                 rows += asyncio.run(loads.served(mode, model, dialect, load_format, options, exchanges, only, load))
         if server and "server" in only:
             rows += asyncio.run(_over_http(server, dialect, tokenizer, exchanges, load))
-    _show(rows, options, load, as_json=as_json)
-
-
-def _show(rows: Sequence["Row"], options: dict[str, Any], load: "Load", *, as_json: bool) -> None:
-    from bot.app.engines import device, versions
-
     if not as_json:
-        print(_table(rows), flush=True)
+        from bot.cli.evaluation.tables import show
+
+        show([_table(rows, say)])
         return
     result = {
-        "device": device(),
-        "versions": versions(),
+        "device": engines.device(),
+        "versions": engines.versions(),
         "engine_options": options,
         "load": asdict(load),
         "rows": [asdict(row) for row in rows],
         "ratios": _ratios(rows),
     }
-    print(json.dumps(result, ensure_ascii=False), flush=True)
+    print_json(result)
 
 
 async def _by_itself(section: str, guard: "Guard", exchanges: "Exchanges", load: "Load") -> list["Row"]:
@@ -234,16 +236,27 @@ def _ratios(rows: Sequence["Row"]) -> dict[str, float]:
     }
 
 
-def _table(rows: Sequence["Row"]) -> str:
+def _table(rows: Sequence["Row"], say: Texts) -> "Tabular":
     """Rates are medians of the rounds, with the slowest and the fastest."""
-    names = ("offered/s", "each second", "min-max", "p50 ms", "p99 ms", "front us", "engine us")
-    lines = [f"{'':16}{'':7}" + "".join(f"{name:>14}" for name in names)]
-    for row in rows:
-        offered = "-" if row.offered is None else f"{row.offered:g}"
-        spread = f"{row.slowest:g}-{row.fastest:g}"
-        cells = (offered, row.per_second, spread, row.p50_ms, row.p99_ms, row.front_us, row.engine_us)
-        lines.append(f"{row.section:16}{row.texts:7}" + "".join(f"{cell:>14}" for cell in cells))
-    return "\n".join([*lines, *(f"{name} = {ratio}" for name, ratio in _ratios(rows).items())])
+    from bot.cli.evaluation.tables import Tabular
+
+    names = ("offered", "per_second", "spread", "p50", "p99", "front", "engine")
+    lines = [
+        (
+            f"{row.section} {row.texts}",
+            "-" if row.offered is None else f"{row.offered:g}",
+            str(row.per_second),
+            f"{row.slowest:g}–{row.fastest:g}",
+            *map(str, (row.p50_ms, row.p99_ms, row.front_us, row.engine_us)),
+        )
+        for row in rows
+    ]
+    return Tabular(
+        title=say["bench.guard.title"],
+        columns=("", *(say[f"bench.guard.{name}"] for name in names)),
+        rows=lines,
+        notes=[f"{name} = {ratio}" for name, ratio in _ratios(rows).items()],
+    )
 
 
 def main() -> None:
@@ -269,6 +282,7 @@ def main() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # standard output is for figures
     bench_guard(
         given.model,
+        in_language("en"),
         classifier=given.classifier,
         dialect=given.dialect,
         load_format=given.load_format,

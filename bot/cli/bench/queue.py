@@ -7,6 +7,7 @@ import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
+from bot.core.text.catalogue import Texts
 
 OFFERED = (1_000, 1_500, 4_000)  # messages a second; the last is twice what the card can do
 
@@ -19,10 +20,10 @@ def declare(line: Line) -> None:
         seconds: Annotated[float, typer.Option("--seconds", min=1, help=say["help.bench_seconds"])] = 5.0,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
-        bench_queue(seconds, as_json=as_json)
+        bench_queue(seconds, say, as_json=as_json)
 
 
-def bench_queue(seconds: float, *, as_json: bool) -> None:
+def bench_queue(seconds: float, say: Texts, *, as_json: bool) -> None:
     from bot.cli.bench.simulated_engine import IN_TIME, continuous, lanes
     from bot.cli.bench.virtual_time import run
 
@@ -36,9 +37,10 @@ def bench_queue(seconds: float, *, as_json: bool) -> None:
         rows = [{"way": way, "offered": rate, **figures} for (way, rate), figures in found.items()]
         print_json({"rows": rows, "goodput_at_twice_the_capacity": goodput})
         return
-    print(f"{'':12}{'offered/s':>10}{'messages/s':>12}{'in time/s':>12}{'p50 ms':>8}{'p99 ms':>8}")
-    for (name, rate), row in found.items():
-        numbers = f"{row['per_second']:>12}{row['in_time']:>12}{row['p50_ms']:>8}{row['p99_ms']:>8}"
-        print(f"{name:12}{rate or '-':>10}{numbers}")
-    for name, share in goodput.items():
-        print(f"{name}: goodput at twice the capacity {share} of capacity (answers within {IN_TIME:g} s)")
+    from bot.cli.evaluation.tables import Tabular, show
+
+    names = ("offered", "per_second", "in_time", "p50", "p99")
+    lines = [(name, *map(str, (rate or "-", *figures.values()))) for (name, rate), figures in found.items()]
+    notes = [say("bench.queue.goodput", way=way, share=share, seconds=IN_TIME) for way, share in goodput.items()]
+    columns = ("", *(say[f"bench.queue.{name}"] for name in names))
+    show([Tabular(title=say["bench.queue.title"], columns=columns, rows=lines, notes=notes)])

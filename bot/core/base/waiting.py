@@ -86,7 +86,7 @@ async def patiently(call: Callable[[], Awaitable[Result]], clock: Clock, backoff
                     raise asyncio.CancelledError from error  # somebody wanted us to stop, and the port was louder
                 if name not in outages:
                     outages[name] = _Outage(clock.monotonic())
-                    _log.warning("waiting for a port", call=name, reason=str(error))
+                    _log.warning("waiting for a port", call=name, reason=error)
                 if mine is not outages[name]:
                     mine = outages[name]
                     mine.waiting += 1

@@ -70,7 +70,7 @@ class Policies:
         try:
             await self.follow()
         except Unavailable as error:
-            _log.warning("settings not looked at", reason=str(error))
+            _log.warning("settings not looked at", reason=error)
 
     async def follow(self) -> None:
         """Take over what has changed in the store."""

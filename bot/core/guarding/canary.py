@@ -57,7 +57,7 @@ async def listen(guard: Guard, canaries: Sequence[Canary], clock: Clock, figures
         if wrong:
             _log.warning(
                 "the guard judges known examples otherwise than the published model: is it the right model, with the "
-                "right template? `jikimi eval --compare` tells on labelled data (docs/guards.md)",
+                "right template? `jikimi eval --compare` tells on labelled data (docs/en/guards.md)",
                 guard=guard.version.name,
                 model=guard.version.model,
                 wrong=wrong,

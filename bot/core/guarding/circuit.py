@@ -45,7 +45,7 @@ class Circuit:
         if not self.is_open:
             self.figures.outages += 1
             self._open_since = self.clock.monotonic()
-            _log.warning("guard is away", reason=str(error))
+            _log.warning("guard is away", reason=error)
         self.closed.clear()
         self.open.set()
         self._failures += 1

@@ -73,11 +73,11 @@ class RulesReader:
                 self._failures = 0
             except Unavailable as error:
                 self._failures += 1
-                _log.warning("the guard that reads rules is away", reason=str(error))
+                _log.warning("the guard that reads rules is away", reason=error)
                 await self.clock.sleep(AWAY.after(self._failures, asked=error.retry_after))
                 continue
             except Broken as error:
-                _log.error("nobody reads the rules any more", reason=str(error))
+                _log.error("nobody reads the rules any more", reason=error)
                 return
             except Exception as error:
                 _log.error("an incident was not read", error=raised(error))

@@ -56,7 +56,7 @@ class Rulings:
             try:
                 await self.load(anew=look % ANEW == 0)
             except Unavailable as error:
-                _log.warning("precedents not looked at", reason=str(error))
+                _log.warning("precedents not looked at", reason=error)
 
     def of(self, message: Message) -> Precedent | None:
         places = (message.community, *self.partners(message.community))

@@ -120,7 +120,7 @@ class Trial:
                 if some:
                     await self.trials.record(some)
             except Unavailable as error:
-                _log.warning("what was tried is not written down yet", reason=str(error))
+                _log.warning("what was tried is not written down yet", reason=error)
                 self._tried.extendleft(reversed(some))
             except Exception as error:
                 _log.error("what was tried is lost", error=raised(error), messages=len(some))

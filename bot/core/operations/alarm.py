@@ -121,7 +121,7 @@ class Alarm:
                 return
             except Unavailable as error:
                 if error.retry_after is None:  # it may have been said all the same, and must not be said twice
-                    _log.warning("moderators not told", community=community.id, reason=str(error))
+                    _log.warning("moderators not told", community=community.id, reason=error)
                     return
                 await self.clock.sleep(error.retry_after)
             except Exception as error:  # who cannot be told does not keep the others from hearing
@@ -136,7 +136,7 @@ class Alarm:
                 try:
                     await self.platforms[platform].announce(community.moderators_channel, sentence)
                 except BotError as error:
-                    _log.warning("moderators not told", community=community.id, reason=str(error))
+                    _log.warning("moderators not told", community=community.id, reason=error)
                     return
 
 

@@ -88,7 +88,7 @@ class Division:
                 try:
                     await self.follow()
                 except Unavailable as error:
-                    _log.warning("shares not looked at", reason=str(error))
+                    _log.warning("shares not looked at", reason=error)
         finally:
             with suppress(BotError, TimeoutError):
                 async with asyncio.timeout(LEAVING):
@@ -139,7 +139,7 @@ class Post:
             try:
                 await self.look()
             except Unavailable as error:
-                _log.warning("posts not looked at", reason=str(error))
+                _log.warning("posts not looked at", reason=error)
             await self.clock.sleep(LOOK)
 
     async def look(self) -> None:
@@ -168,7 +168,7 @@ class Crew:
                 try:
                     self.number = len((await self.shares.look(joins=self.joins)).part)
                 except Unavailable as error:
-                    _log.warning("crews not looked at", reason=str(error))
+                    _log.warning("crews not looked at", reason=error)
                 await self.clock.sleep(LOOK)
         finally:
             with suppress(BotError, TimeoutError):

@@ -81,7 +81,7 @@ class Forgetful:
             try:
                 await self.follow()
             except Unavailable as error:
-                _log.warning("erasures not looked at", reason=str(error))
+                _log.warning("erasures not looked at", reason=error)
             await self.clock.sleep(FOLLOW)
 
     async def follow(self) -> None:

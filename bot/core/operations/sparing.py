@@ -75,7 +75,7 @@ class Sparing:
                 try:
                     await self._explain(ref)
                 except BotError as error:
-                    _log.warning("not explained", community=ref.id, reason=str(error))
+                    _log.warning("not explained", community=ref.id, reason=error)
                 del self._found[ref]
             await self._noticed.wait(self.poll)
 

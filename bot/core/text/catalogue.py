@@ -1,7 +1,8 @@
 """Every sentence the product says, in Korean and English: key + facts -> text.
 
 The sentences stand in bot/wording/ko/ and en/, a file a capability, key by key the same; `{name}` marks a fact.
-Errors are written in English where they arise; ko/errors.toml says each of them in Korean.
+Errors and the lines of the log are written in English where they arise; ko/errors.toml and ko/log.toml say each of them
+in Korean.
 What only one section of a report says stands in that section's folder.
 """
 

@@ -1,4 +1,4 @@
-"""Errors, and why there is no verdict: English where they arise, and Korean for each that somebody is shown."""
+"""Errors, why there is no verdict, the log: English where they arise, and Korean for each that somebody is shown."""
 
 import ast
 import re
@@ -11,6 +11,8 @@ from tests.unit.text.test_texts import placeholders
 
 ROOT = Path(__file__).parents[3]
 KOREAN = {key.removeprefix("errors."): said for key, said in texts("ko").sentences.items() if key.startswith("errors.")}
+LOGGED = {key.removeprefix("log.") for key in texts("ko").sentences if key.startswith("log.")}
+LEVELS = {"info", "warning", "error", "exception"}
 ERRORS = {"BotError", "Broken", "Unavailable", "Lost", "_Failed"}
 PASSING = {"Unavailable", "Lost"}
 WORDS = re.compile("[a-z]{2,} [a-z]")
@@ -67,6 +69,32 @@ def test_no_korean_is_left_of_what_nobody_says_any_more() -> None:
         for path in (ROOT / part).rglob("*.py")
     )
     assert [text for text in KOREAN if text not in sources] == []
+
+
+def test_whatever_is_logged_is_said_in_korean_too_and_nothing_else() -> None:
+    calls = (
+        call
+        for part in ("bot", "adapters", "storage")
+        for path in (ROOT / part).rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+    )
+    found = set()
+    for call in calls:
+        match call:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="_log"), attr=level), args=[event]) if level in LEVELS:
+                found |= set(lines_in(event))
+    assert len(found) > 100 and found == LOGGED
+
+
+def lines_in(event: ast.expr) -> Iterator[str]:
+    match event:
+        case ast.Constant(value=str(line)):
+            yield line
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*lines_in(one), *lines_in(other))
+        case _:
+            raise AssertionError(f"{ast.unparse(event)}: a line that nobody could know again")
 
 
 def texts_in(tree: ast.AST) -> Iterator[str]:

@@ -15,7 +15,7 @@ def placeholders(sentence: str) -> set[str]:
 
 def test_both_languages_have_the_same_keys_and_facts() -> None:
     korean, english = (
-        {k: v for k, v in texts(of).sentences.items() if not k.startswith("errors.")} for of in LANGUAGES
+        {k: v for k, v in texts(of).sentences.items() if not k.startswith(("errors.", "log."))} for of in LANGUAGES
     )
     assert korean.keys() == english.keys()
     for key in korean:
@@ -27,7 +27,9 @@ def test_no_sentence_stands_twice_and_both_languages_have_the_same_pages() -> No
         language: sorted(files("bot.wording").joinpath(language).iterdir(), key=lambda page: page.name)
         for language in LANGUAGES
     }
-    assert [page.name for page in pages["ko"]] == sorted(["errors.toml", *(page.name for page in pages["en"])])
+    assert [page.name for page in pages["ko"]] == sorted(
+        ["errors.toml", "log.toml", *(page.name for page in pages["en"])]
+    )
     for language, of_this in pages.items():
         keys = [key for page in of_this for key in tomllib.loads(page.read_text("utf-8"))]
         assert len(keys) == len(set(keys)), language

@@ -72,7 +72,7 @@ class Sharing:
                 try:
                     await self._serve(community)
                 except BotError as error:  # at the next look
-                    _log.warning("not shared", community=community.id, reason=str(error))
+                    _log.warning("not shared", community=community.id, reason=error)
 
     async def _serve(self, community: Community) -> None:
         if not await self._is_still_theirs(community):

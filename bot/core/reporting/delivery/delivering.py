@@ -173,7 +173,7 @@ class DeliveryWorker:
             return _End(State.FAILED, reason=AWAY)
         asked = getattr(error, "retry_after", None) or 0
         until = now + timedelta(seconds=max(AGAIN.after(one.attempts + 1), asked))
-        _log.warning("report postponed", community=one.community.id, period=one.period, reason=str(error))
+        _log.warning("report postponed", community=one.community.id, period=one.period, reason=error)
         await patiently(partial(self.deliveries.postpone, one.id, until, reason=str(error)), self.clock)
         return None
 
