@@ -10,7 +10,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, and not by every process of every test
 
-.PHONY: advisories chaos clean configuration courses coverage demo-report docs fuzz lint lock newcomer pictures run sbom test test-all test-engine
+.PHONY: advisories chaos clean configuration courses coverage demo-report docs fuzz lint lock newcomer pictures run said sbom test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -19,8 +19,15 @@ run: $(VENV)/.ready-run
 # what takes long to make. The small ones come last: sorted by how many tests a file has, the longest would begin at the end.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)')
 test: export OMP_NUM_THREADS ?= 1
-test: $(VENV)/.ready-dev
+test: said $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# What tests use and is not here is said before anything is downloaded: what uses it is skipped.
+said:
+	@missing=$$(for one in chromium systemd-analyze; do command -v $$one >/dev/null || echo "$$one"; done; \
+		$(PYTHON) -c 'import ctypes; ctypes.CDLL("libpangoft2-1.0.so.0")' 2>/dev/null || echo Pango); [ -z "$$missing" ] || echo \
+		"여기에 없어 건너뛰는 시험이 있습니다:" $$missing "(Debian, Ubuntu: apt install chromium systemd libpangoft2-1.0-0 libharfbuzz-subset0)." \
+		"/ Tests that use these are skipped, they are not here:" $$missing >&2
 
 # Everybody at once while something fails, in short; one after the other, for what some show is what a process has time for.
 courses: export OMP_NUM_THREADS ?= 1

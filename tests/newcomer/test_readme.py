@@ -1,13 +1,14 @@
 """The READMEs, as far as they can be walked without installing anything: `python -m tests.newcomer` does it all."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from bot.core.text.catalogue import LANGUAGES
-from tests.newcomer.__main__ import EXPECTED, checked, expected, shown, walk
+from tests.newcomer.__main__ import EXPECTED, README, checked, expected, shown, walk
 from tests.newcomer.test_container import ROOT, is_ours
 
 
@@ -46,3 +47,18 @@ def test_what_is_missing_is_said_before_anything_is_made(tmp_path: Path) -> None
     assert done.returncode == 2 and not done.stdout and not there.exists()
     told, *_ = done.stderr.splitlines()
     assert "python3-venv" in told and "3.11 이상" in told and "3.11 or newer" in told
+
+
+def test_what_is_skipped_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    there, programs, make = tmp_path / "venv", tmp_path / "programs", shutil.which("make")
+    programs.mkdir()
+    (programs / "python").symlink_to("/bin/false")  # nor is there Pango, nor any other program
+    assert make
+    words = [make, "--silent", "PYTHON=python", f"VENV={there}", "test"]
+    done = subprocess.run(words, cwd=ROOT, env={"PATH": str(programs)}, capture_output=True, text=True)
+    assert done.returncode == 2 and not there.exists()
+    skipped, refused, *_ = done.stderr.splitlines()
+    assert all(skipped.count(one) >= 2 for one in ("chromium", "systemd-analyze", "Pango")) and "3.11" in refused
+    for language in LANGUAGES:
+        readme = (ROOT / README[language]).read_text("utf-8")
+        assert all(one in readme for one in ("Chromium", "systemd-analyze", "Pango"))
