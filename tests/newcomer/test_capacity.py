@@ -13,6 +13,7 @@ from sqlalchemy import QueuePool
 
 from adapters.systemd import EVERY
 from bot.cli.run import STOPPED
+from bot.config.sections import ReportSettings
 from tests.newcomer.test_container import ROOT, is_ours
 
 PAGE = (ROOT / "docs" / "capacity.md").read_text("utf-8")
@@ -59,7 +60,12 @@ def memory(of_communities: float) -> int:
 JUDGING = ceil(rate(N) * WAY) + 1
 GUARD, CHAT = memory(N * POLICIES), memory(N * CONNECTED)
 PROCESSES = {"chat": 2, "guard": JUDGING, "act": ceil(acting(N) / OF_A_BOT) + 1, "report": 1}
-MEMORY = {"chat": CHAT, "guard": GUARD, "act": GUARD, "report": GUARD}
+MEMORY = {
+    "chat": CHAT,
+    "guard": GUARD,
+    "act": GUARD,
+    "report": memory(ReportSettings().workers * measured("보고서를 그리는 프로세스")),
+}
 INDEXES = N * MESSAGES * 7 * INDEXED / GIB
 
 
@@ -135,7 +141,8 @@ def test_the_unit_follows(tmp_path: Path) -> None:
     assert int(says["TimeoutStopSec"]) > STOPPED and int(says["WatchdogSec"]) > max(EVERY, STOPPED)
     assert says["TimeoutStartSec"] == "infinity", "what takes long at a start is not broken off"
     assert (says["CPUQuota"], says["MemoryMax"]) == ("100%", f"{GUARD}M")
-    assert f"jikimi-chat@.service (MemoryMax={CHAT // 1024}G)" in unit
+    for role in ("chat", "report"):
+        assert f"jikimi-{role}@.service (MemoryMax={MEMORY[role] // 1024}G)" in unit
     if SYSTEMD is None:
         pytest.skip("there is no systemd-analyze here")
     for role in PROCESSES:
