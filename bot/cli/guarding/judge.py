@@ -39,7 +39,7 @@ def declare(line: Line) -> None:
         config: Annotated[Path | None, line.config] = None,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
-        asked, settings = _given(text, say), line.settings(config)
+        asked, settings = _given(text, say, response), line.settings(config)
         asyncio.run(judge(asked, response, settings, say, guard=guard, raw=raw, as_json=as_json))
 
     @line.rules.command("explain", help=say["help.rules_explain"])
@@ -52,14 +52,15 @@ def declare(line: Line) -> None:
         asyncio.run(explain(_given(text, say), line.settings(config), say, guard=guard, as_json=as_json))
 
 
-def _given(argument: str, say: Texts) -> str:
-    """Raises `Broken` where nobody can read what comes in: half of it judged would be called safe."""
-    if argument != "-":
-        return argument
+def _given(argument: str, say: Texts, response: str | None = None) -> str:
+    """Raises `Broken` where nobody can read what comes in, or nothing does: it would be called safe."""
     try:
-        return decoded(sys.stdin.buffer.read()).rstrip("\r\n")
+        text = argument if argument != "-" else decoded(sys.stdin.buffer.read()).rstrip("\r\n")
     except UnicodeDecodeError:
         raise Broken(say("transcript.not_text", path="-")) from None
+    if not f"{text}{response or ''}".strip():
+        raise Broken("nothing to judge")
+    return text
 
 
 async def judge(

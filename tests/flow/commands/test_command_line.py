@@ -117,7 +117,7 @@ def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
     stored = (tmp_path / "jikimi.db").read_bytes()
     assert not [text for text in said if len(text) > 10 and text.encode() in stored], "sealed: it may have been said"
     digest = (tmp_path / "jikimi-digest.md").read_text("utf-8")
-    assert digest.startswith("# 지킴이 요약 보고") and f"{incidents}건이 규칙에 걸렸습니다" in digest
+    assert digest.startswith("# 지킴이 요약 보고서") and f"{incidents}건이 규칙에 걸렸습니다" in digest
 
 
 def test_what_a_careful_moderator_would_say(tmp_path: Path) -> None:
@@ -220,6 +220,14 @@ def test_a_text_on_a_pipe_is_read_as_windows_writes_it_or_not_judged(tmp_path: P
             assert "delete" in done.stdout, (encoding, done.stderr)
         done = jikimi(tmp_path, *words, stdin=b"\xff\x80\xff")
         assert done.returncode == 2 and "UTF-8" in done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [("judge", " \n"), ("judge", "-"), ("judge", "", "--response", " "), ("rules", "explain", "")]
+)
+def test_nothing_is_not_called_safe(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = jikimi(tmp_path, *words, stdin="\n")
+    assert done.returncode == 2 and "판정할 글이 없습니다" in done.stderr and not done.stdout
 
 
 def test_a_response_without_words_is_none(tmp_path: Path) -> None:
