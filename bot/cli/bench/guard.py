@@ -240,7 +240,6 @@ def _table(rows: Sequence["Row"], say: Texts) -> "Tabular":
     """Rates are medians of the rounds, with the slowest and the fastest."""
     from bot.cli.evaluation.tables import Tabular
 
-    names = ("offered", "per_second", "spread", "p50", "p99", "front", "engine")
     lines = [
         (
             f"{row.section} {row.texts}",
@@ -253,7 +252,11 @@ def _table(rows: Sequence["Row"], say: Texts) -> "Tabular":
     ]
     return Tabular(
         title=say["bench.guard.title"],
-        columns=("", *(say[f"bench.guard.{name}"] for name in names)),
+        columns=(
+            "",
+            *(say[f"bench.guard.{name}"] for name in ("offered", "per_second", "spread")),
+            *("p50 ms", "p99 ms", say["bench.guard.front"], say["bench.guard.engine"]),
+        ),
         rows=lines,
         notes=[f"{name} = {ratio}" for name, ratio in _ratios(rows).items()],
     )

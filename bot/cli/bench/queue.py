@@ -39,8 +39,7 @@ def bench_queue(seconds: float, say: Texts, *, as_json: bool) -> None:
         return
     from bot.cli.evaluation.tables import Tabular, show
 
-    names = ("offered", "per_second", "in_time", "p50", "p99")
     lines = [(name, *map(str, (rate or "-", *figures.values()))) for (name, rate), figures in found.items()]
     notes = [say("bench.queue.goodput", way=way, share=share, seconds=IN_TIME) for way, share in goodput.items()]
-    columns = ("", *(say[f"bench.queue.{name}"] for name in names))
+    columns = ("", *(say[f"bench.queue.{name}"] for name in ("offered", "per_second", "in_time")), "p50 ms", "p99 ms")
     show([Tabular(title=say["bench.queue.title"], columns=columns, rows=lines, notes=notes)])

@@ -177,7 +177,7 @@ def test_empty_and_first_weeks_have_words_of_their_own(language: str) -> None:
     empty = ReportPages().render(compose("cafe", PERIOD, nothing, []), language)
     quiet = ReportPages().render(compose("cafe", PERIOD, replace(nothing, seen=3), []), language, with_pdf=False)
     assert empty.text != quiet.text and "%" not in empty.text + quiet.text
-    assert ("첫 보고" if language == "ko" else "first report") in quiet.text
+    assert ("첫 보고서" if language == "ko" else "first report") in quiet.text
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
@@ -246,7 +246,7 @@ def test_a_choice_about_a_bot_is_told_with_its_name(report: Report) -> None:
     figures = replace(report.figures, amendments=made)
     page = ReportPages().render(compose("c", PERIOD, figures, []), "ko", with_pdf=False).files[0].content.decode()
     assert "‘공략도우미’ 의 답변 살피기" in page and "끔" in page
-    assert "주간 보고 요일" in page and "일요일" in page
+    assert "주간 보고서를 보낼 요일" in page and "일요일" in page
 
 
 def test_a_guard_on_trial_is_told_beside_rules_that_are(report: Report) -> None:

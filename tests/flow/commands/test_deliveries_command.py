@@ -29,7 +29,7 @@ def test_what_was_sent_failed_and_skipped_is_listed_with_its_reason(
 
     async def scenario() -> None:
         await deliveries(config, texts("ko"), community=None, limit=9, as_json=False)
-        assert "아직 보낸 보고가 없습니다" in capsys.readouterr().out
+        assert "아직 보낸 보고서가 없습니다" in capsys.readouterr().out
         async with Database.open(config.storage.url, SystemClock()) as database:
             store = SqlDeliveries(database)
             planned = [

@@ -70,7 +70,10 @@ def test_no_sentence_leaves_the_particle_to_the_reader() -> None:
 def test_particles_are_joined_to_names_in_latin_letters() -> None:
     root = Path(__file__).parents[3]
     apart = re.compile(
-        r"(?<![\w/.`{}=@$-])[A-Z][A-Za-z0-9]+ (은|는|이|가|을|를|의|에|에서|으로|로|와|과|도|만)(?=[ .,)])"
+        r"(?<![\w/.`{}=@$-])([A-Z][A-Za-z0-9]+|vLLM) "
+        r"(은|는|이|가|을|를|의|에|에서|에게|으로|로|와|과|도|만|이면|면)(?=[ .,)])"
     )
-    for page in (*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml")):
-        assert not (found := apart.search(page.read_text("utf-8"))), f"{page.name}: {found[0]}"
+    pages = (*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml"))
+    for page in (*pages, *(root / "docs" / "ko").glob("*.md"), root / "README.ko.md"):
+        said = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+        assert not (found := apart.search(said)), f"{page.name}: {found[0]}"

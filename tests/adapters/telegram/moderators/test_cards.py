@@ -465,7 +465,7 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
     await command(here, room, 1, f"/start@jikimi_bot report_{GROUP}")
     menu = await command(here, private, 1, f"/start setup_{GROUP}")
     assert str(MODERATORS) not in menu["text"], "rooms are named, not numbered"
-    assert "운영진 방: 운영진 방\n보고 방: 운영진 방" in menu["text"]
+    assert "운영진 방: 운영진 방\n보고서 방: 운영진 방" in menu["text"]
     assert "동네 모임" in menu["text"]
 
 

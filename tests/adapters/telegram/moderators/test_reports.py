@@ -62,7 +62,7 @@ async def test_names_are_shown_in_the_moderators_chat_only(here: Stage) -> None:
     assert call.arguments["chat_id"] == MODERATORS and "unmasked" in call.arguments["caption"]
     here.server.post(room, 9, "/report week names")  # in the room, and no admin of the group
     here.server.post(room, 2, "/report when")
-    await here.server.until(lambda: any("주간 보고" in one.get("text", "") for one in room.messages.values()))
+    await here.server.until(lambda: any("주간 보고서" in one.get("text", "") for one in room.messages.values()))
     assert len(here.server.of("sendPhoto")) == 1
 
 
