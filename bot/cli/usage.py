@@ -10,6 +10,7 @@ from bot.core.text.catalogue import Texts
 
 _NO_COMMAND = re.compile(r"No such command '(.*)'\.", re.DOTALL)
 _EXTRA = re.compile(r"Got unexpected extra argument\(s\) \((.*)\)", re.DOTALL)
+_CHOICE = re.compile(r"'([^']*)' is not one of (.*?)\.?$")
 _KINDS = {"valid integer": "whole", "valid number": "number"}  # as pydantic and click call them
 
 
@@ -33,6 +34,8 @@ def _why(error: Any, context: Any, say: Texts) -> str:
         case "BadParameter":
             kind = next((kind for english, kind in _KINDS.items() if english in message), None)
             why = say("typed.kind", kind=say[f"check.{kind}"]) if kind else message
+            if found := _CHOICE.search(message):
+                why = say("check.choice", given=found[1], choices=found[2].replace("'", ""))
             return say("typed.bad", name=name, why=why) if name else why
     if found := _NO_COMMAND.match(message):
         known = difflib.get_close_matches(found[1], context.command.list_commands(context), n=1)

@@ -298,7 +298,6 @@ def test_judge_and_explain_say_why(tmp_path: Path) -> None:
     assert explained["actions"] == [] and len(explained["findings"]) > 8
     assert "sure-abuse" in jikimi(tmp_path, "rules", "explain", "안녕").stdout
     assert jikimi(tmp_path, "judge", "안녕", "--guard", "nobody").returncode == 2
-    assert jikimi(tmp_path, "judge", "", "--json").returncode == 0
     assert jikimi(tmp_path, "judge", "-", "--json", stdin="가" * 100_000).returncode == 0
 
 
