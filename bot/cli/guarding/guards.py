@@ -72,7 +72,7 @@ def _about(row: Mapping[str, Any], say: Texts) -> Iterator[str]:
     yield say("guards.licence", licence=row["licence"], access=say[gated])
     if row["serve"]:
         yield say("check.serve", command=row["serve"])
-    yield from (say("guards.unverified", what=what) for what in row["unverified"])
+    yield from (say("guards.unverified", what=say.why(what)) for what in row["unverified"])
 
 
 def _mark(able: bool) -> str:

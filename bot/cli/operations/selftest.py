@@ -41,6 +41,8 @@ async def selftest(config: "Config", platform: str, community: str, say: Texts) 
     """Asks before it begins, and says each thing as soon as it was tried."""
     from bot.app import chats
 
+    if platform not in (known := [one.platform for one in chats.NETWORKS]):
+        raise Broken(say("check.choice", given=platform, choices=", ".join(known)))
     network = next((one for one in chats.on(config) if one.platform == platform), None)
     if network is None:
         raise Broken(say("selftest.off", platform=platform))

@@ -145,6 +145,8 @@ def test_a_command_line_that_cannot_be_read_is_told_so_in_the_users_language(
         said = capsys.readouterr()
         assert wanted in said.err and "--help)" in said.err and not said.out, said.err
         assert ("쓰는 법" in said.err) is (language == "ko")
+    assert typed_in(["--lang", language, "selftest", "mars", "1"]) == 2
+    assert say("check.choice", given="mars", choices="discord, telegram") in capsys.readouterr().err
     assert typed_in(["--lang", language, "keys"]) == 2 and "revoke" in capsys.readouterr().err
     assert typed_in(["--lang", language, "--version"]) == 0
     assert typed_in(["--lang", language, "check-config", "none.toml"]) == 2

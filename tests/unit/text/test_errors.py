@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from adapters.guards.dialects import DIALECTS
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.text.catalogue import texts
 from tests.unit.text.test_texts import placeholders
@@ -60,6 +61,11 @@ def test_whatever_goes_wrong_is_said_in_korean_too() -> None:
     found = {text: place for place, text in sentences()}
     assert len(found) > 100
     assert {text: place for text, place in found.items() if text not in KOREAN} == {}
+
+
+def test_what_was_not_checked_of_a_guard_is_said_in_korean_too() -> None:
+    unchecked = {what for dialect in DIALECTS.values() for what in dialect.unverified}
+    assert len(unchecked) > 20 and unchecked <= KOREAN.keys()
 
 
 def test_no_korean_is_left_of_what_nobody_says_any_more() -> None:
