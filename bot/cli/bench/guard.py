@@ -30,7 +30,7 @@ from bot.core.text.catalogue import texts as in_language
 
 if TYPE_CHECKING:
     from bot.cli.bench.loads import Exchanges, Load, Row
-    from bot.cli.evaluation.tables import Tabular
+    from bot.cli.tables import Tabular
     from bot.core.guarding.ports import Guard
 
 #: What can be measured, in this order. An engine serves one mode, so there are up to three starts.
@@ -128,7 +128,7 @@ def bench_guard(
         if server and "server" in only:
             rows += asyncio.run(_over_http(server, dialect, tokenizer, exchanges, load))
     if not as_json:
-        from bot.cli.evaluation.tables import show
+        from bot.cli.tables import show
 
         show([_table(rows, say)])
         return
@@ -238,7 +238,7 @@ def _ratios(rows: Sequence["Row"]) -> dict[str, float]:
 
 def _table(rows: Sequence["Row"], say: Texts) -> "Tabular":
     """Rates are medians of the rounds, with the slowest and the fastest."""
-    from bot.cli.evaluation.tables import Tabular
+    from bot.cli.tables import Tabular
 
     lines = [
         (

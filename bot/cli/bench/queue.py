@@ -37,7 +37,7 @@ def bench_queue(seconds: float, say: Texts, *, as_json: bool) -> None:
         rows = [{"way": way, "offered": rate, **figures} for (way, rate), figures in found.items()]
         print_json({"rows": rows, "goodput_at_twice_the_capacity": goodput})
         return
-    from bot.cli.evaluation.tables import Tabular, show
+    from bot.cli.tables import Tabular, show
 
     lines = [(name, *map(str, (rate or "-", *figures.values()))) for (name, rate), figures in found.items()]
     notes = [say("bench.queue.goodput", way=way, share=share, seconds=IN_TIME) for way, share in goodput.items()]

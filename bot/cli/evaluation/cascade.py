@@ -14,7 +14,7 @@ from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:  # pydantic, and what draws tables: not for `--help`
-    from bot.cli.evaluation.tables import Outlet
+    from bot.cli.tables import Outlet
     from bot.config import Config
     from bot.core.evaluation.measures import Interval
     from bot.core.guarding.verdict import Screening
@@ -37,7 +37,7 @@ def declare(line: Line) -> None:
             Path | None, typer.Option("--markdown", help=say["help.eval_markdown"], show_default=False)
         ] = None,
     ) -> None:
-        from bot.cli.evaluation.tables import Outlet
+        from bot.cli.tables import Outlet
 
         if not (data or outputs):
             raise Broken(say["skipped.how"])
@@ -50,7 +50,7 @@ async def bench_cascade(
 ) -> None:
     """No second guard is asked."""
     from bot.app import guards, tools
-    from bot.cli.evaluation.tables import Tabular
+    from bot.cli.tables import Tabular
     from bot.core.evaluation.skipping import skipping
 
     rows = [row for path in data for row in tools.labelled(path)]

@@ -14,7 +14,7 @@ from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.cli.evaluation.judging import Study
-    from bot.cli.evaluation.tables import Outlet
+    from bot.cli.tables import Outlet
     from bot.config import Config
 
 
@@ -59,7 +59,7 @@ def declare(line: Line) -> None:
         from bot.cli.evaluation import card as cards
         from bot.cli.evaluation.judging import Study
         from bot.cli.evaluation.recorded import recorded
-        from bot.cli.evaluation.tables import Outlet
+        from bot.cli.tables import Outlet
 
         if sum(map(bool, (data, card, outputs))) != 1:
             raise Broken(say["eval.how"])

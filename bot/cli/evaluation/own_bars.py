@@ -13,7 +13,7 @@ from bot.core.text.catalogue import Texts
 from bot.wording.reasons import rule_name
 
 if TYPE_CHECKING:
-    from bot.cli.evaluation.tables import Tabular
+    from bot.cli.tables import Tabular
     from bot.config import Config
 
 
@@ -29,7 +29,7 @@ async def own_bars(
 ) -> None:
     """It reads beside a running process, and changes nothing."""
     from bot.app import keeping
-    from bot.cli.evaluation.tables import show
+    from bot.cli.tables import show
     from bot.core.communities.community import Community
 
     found: dict[str, OwnBar] = {}
@@ -54,7 +54,7 @@ async def own_bars(
 
 def _table(found: Mapping[str, OwnBar], name: str, wanted: float, lasting: timedelta, say: Texts) -> "Tabular":
     from bot.cli.evaluation.shown import number
-    from bot.cli.evaluation.tables import Tabular
+    from bot.cli.tables import Tabular
 
     rows = []
     for rule, one in found.items():

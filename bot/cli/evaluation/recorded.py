@@ -5,8 +5,8 @@ from typing import Any
 
 from bot.app import tools
 from bot.cli.evaluation.shown import CELLS, number
-from bot.cli.evaluation.tables import Tabular, show
 from bot.cli.shown import print_json
+from bot.cli.tables import Tabular, show
 from bot.core.evaluation.measures import Confusion
 from bot.core.text.catalogue import Texts
 

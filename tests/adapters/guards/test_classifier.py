@@ -16,6 +16,7 @@ from bot.cli.bench.loads import Load
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Exchange, Part, Screening, Unscreened, Verdict
+from bot.core.text.catalogue import texts
 from tests.fakes.clock import ManualClock
 from tests.servers.tiny_classifier import LABELS, MEANING, tiny_classifier
 
@@ -148,7 +149,11 @@ def test_the_configuration_opens_it(tmp_path: Path) -> None:
 
 def test_the_bench_says_how_many_texts_it_judges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     load = Load(seconds=0.1, in_flight=4, shares=())
-    bench_guard("", classifier=tiny_classifier(tmp_path), only=["classifier"], load=load, as_json=True)
+    folder = tiny_classifier(tmp_path)
+    for language in ("ko", "en"):
+        bench_guard("", texts(language), classifier=folder, only=["classifier"], load=load)
+        assert texts(language)["bench.guard.title"] in capsys.readouterr().out
+    bench_guard("", texts("en"), classifier=folder, only=["classifier"], load=load, as_json=True)
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [(row["section"], row["texts"]) for row in rows] == [
         ("classifier", one) for one in ("chat", "pairs", "long")
