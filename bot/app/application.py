@@ -38,7 +38,6 @@ from bot.core.operations.health import HealthMonitor
 from bot.core.operations.outside.role import ACTING, Role
 from bot.core.operations.sparing import Sparing
 from bot.core.reporting.building import ReportBuilder, Reporter
-from bot.core.reporting.delivery.scheduling import Scheduler
 from bot.core.rules.actions import Outcome
 from bot.core.rules.ladder import Ladder
 from bot.core.rules.policy import Watch
@@ -113,7 +112,9 @@ async def application(
         stores, planned, to_deliver = Stores.over(database, shares, reach.acting), bells.bell(PLANNED), Wakeup()
         in_force = InForce(config, mode)
         scheduler = await reporting.scheduler(in_force, stores, clock, to_deliver, opened)
-        policies = await _policies(stores, in_force, scheduler, clock)
+        changed = scheduler.changed if reporting.sends(roles) else None
+        policies = Policies(store=stores.communities, build=in_force.policy_of, clock=clock, on_change=changed)
+        await policies.load()
         queue, probing = guards.queue(guard, config, clock)
         health = operations.health(guard, queue, stores, roles)
         judging = await moderation.judging(config, queue, policies, database, stores, opened)
@@ -158,12 +159,6 @@ async def application(
             platforms=platforms, clock=clock, on_lost=_lost_to(reach, alarm), policies=policies, in_force=in_force,
             health=health, turn=turn, screens=screens,
         )  # fmt: skip
-
-
-async def _policies(stores: Stores, in_force: InForce, scheduler: Scheduler, clock: Clock) -> Policies:
-    policies = Policies(store=stores.communities, build=in_force.policy_of, clock=clock, on_change=scheduler.changed)
-    await policies.load()
-    return policies
 
 
 def _lost_to(reach: chats.Reach, alarm: Alarm) -> Lost:

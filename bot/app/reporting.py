@@ -104,6 +104,11 @@ def builder(config: Config, stores: Stores, policies: Policies, clock: Clock, op
     )
 
 
+def sends(roles: Collection[Role]) -> bool:
+    """Who is connected, or there for reports alone."""
+    return not {Role.CHAT, Role.REPORT}.isdisjoint(roles)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """Those who send reports: what is due, and what is news."""
@@ -113,9 +118,7 @@ class Sending:
     waiting: WaitingWatch
 
     def services(self, scheduler: Scheduler, roles: Collection[Role]) -> Sequence[Service]:
-        """Of whoever is connected, or there for reports alone."""
-        sends = not {Role.CHAT, Role.REPORT}.isdisjoint(roles)
-        return (scheduler.run, self.worker.run, self.waiting.run) if sends else ()
+        return (scheduler.run, self.worker.run, self.waiting.run) if sends(roles) else ()
 
 
 def sending(

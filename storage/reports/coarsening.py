@@ -10,12 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, Table, and_, delete, select, text
+from sqlalchemy import Column, Select, Table, and_, delete, select, text
 
 from bot.core.chat.message import CommunityRef
 from bot.core.operations.retention import Limits
 from bot.core.reporting.periods import midnight
-from storage.columns import instant, microseconds
+from storage.columns import AnyRow, instant, microseconds
 from storage.community_key import read_community
 from storage.database import Database
 from storage.tables import communities, histograms, tallies
@@ -25,6 +25,8 @@ FINE = timedelta(days=90)
 
 #: How often old counts are looked through: what is due is due by days.
 EVERY = timedelta(days=1)
+
+AT_A_TIME = 500  # communities that are in mind
 
 #: Quarter hours, or days, that one transaction takes together; between two of them a pause in seconds.
 BATCH, PAUSE = 12, 0.005
@@ -53,15 +55,19 @@ class SqlCoarsening:
             return 0
         weekly = now - max(FINE, limits.cases)
         known = select(communities.c.key, communities.c.platform, communities.c.id.label("community"))
-        async with self._database.read() as connection:
-            rows = (await connection.execute(known)).all()
-        number = 0
-        for row in rows:
-            start = _starts(timezone(read_community(row)), weekly)
-            number += await self._coarsen(tallies, tallies.c.quarter, row.key, now - FINE, start)
-            number += await self._coarsen(histograms, histograms.c.day, row.key, now - FINE, _monday)
+        number, after = 0, -1
+        while rows := await self._next(known.where(communities.c.key > after)):
+            for row in rows:
+                start = _starts(timezone(read_community(row)), weekly)
+                number += await self._coarsen(tallies, tallies.c.quarter, row.key, now - FINE, start)
+                number += await self._coarsen(histograms, histograms.c.day, row.key, now - FINE, _monday)
+            after = rows[-1].key
         self._done_at = now
         return number
+
+    async def _next(self, communities_: Select[int, str, str]) -> Sequence[AnyRow]:
+        async with self._database.read() as connection:
+            return (await connection.execute(communities_.order_by(communities.c.key).limit(AT_A_TIME))).all()
 
     async def _coarsen(self, table: Table, when: Column[datetime], key: int, before: datetime, start: _Start) -> int:
         number = 0

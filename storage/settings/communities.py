@@ -1,5 +1,6 @@
 """Communities' settings as a table: every change has a number, which says to other processes what is new."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ from storage.tables import communities
 
 _STORED = (communities.c.platform, communities.c.id, communities.c.settings, communities.c.version)
 _SET = communities.c.settings.is_not(None)
+_TOGETHER = 500  # rows at a time, of all
 
 #: Held while settings change, as PostgreSQL numbers its advisory locks: versions are seen in the order they were given.
 _CHANGING = 0x73657474696E67  # "setting"
@@ -36,7 +38,8 @@ class SqlCommunities:
     async def all(self) -> Sequence[Community]:
         wanted = select(*_STORED).where(_SET).order_by(communities.c.platform, communities.c.id)
         async with self._database.read() as connection:
-            return [_read(row) for row in await connection.execute(wanted)]
+            found = await connection.stream(wanted.execution_options(yield_per=_TOGETHER))
+            return [_read(row) async for row in found]
 
     async def since(self, version: int) -> Changes:
         newer = select(*_STORED).where(_SET, communities.c.version > version).order_by(communities.c.version)
@@ -98,7 +101,7 @@ async def _key(connection: AsyncConnection, community: CommunityRef) -> int | No
 def _read(row: AnyRow, *, as_stored: bool = False) -> Community:
     """Its id is that of the row: a group may have moved since its settings were written. `as_stored`: it is the id that
     it had then."""
-    platform = Platform(row.platform)
+    platform = Platform(sys.intern(row.platform))
     if row.settings is None:
         return Community(platform=platform, id=row.id)
     stored = replace(codec.read_settings(row.settings), version=row.version)

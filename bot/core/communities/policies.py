@@ -1,6 +1,7 @@
 """What communities have set + the configuration's defaults -> the policy that a message is under."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.base.waiting import Wakeup
-from bot.core.chat.message import CommunityRef, Message
+from bot.core.chat.message import CommunityRef, Message, Platform
 from bot.core.communities.community import Community
 from bot.core.communities.overrides import Override, about
 from bot.core.communities.ports import Communities
@@ -40,7 +41,7 @@ class Policies:
     _policies: Bounded[CommunityRef, Policy] = field(default_factory=lambda: Bounded(REMEMBERED))
     _alike: Bounded[str, Policy] = field(default_factory=lambda: Bounded(ALIKE))
     _elsewhere: Bounded[Hashable, Policy] = field(default_factory=lambda: Bounded(OVERRIDDEN))
-    _rooms: frozenset[CommunityRef] = frozenset()
+    _rooms: Mapping[Platform, Collection[str]] = field(default_factory=dict)  # of moderators
     _default: Policy | None = None
     _seen: int = 0  # the newest version that was read; this process's own changes are read once more
 
@@ -122,11 +123,11 @@ class Policies:
         self._communities |= newer
         for ref in newer:
             self._policies.pop(ref, None)
-        self._rooms = frozenset(
-            CommunityRef(one.platform, one.moderators_channel)
-            for one in self._communities.values()
-            if one.moderators_channel is not None and one.moderators_channel != one.id
-        )
+        rooms = defaultdict[Platform, set[str]](set)
+        for one in self._communities.values():
+            if one.moderators_channel is not None and one.moderators_channel != one.id:
+                rooms[one.platform].add(one.moderators_channel)
+        self._rooms = rooms
         self._tell(newer)
 
     def _tell(self, refs: Iterable[CommunityRef]) -> None:
@@ -166,7 +167,7 @@ class Policies:
             policy = self._of_others()
             # Another community's moderators' room: they quote what they talk about. A chat with settings of its own
             # is never left unmoderated because somebody else chose it.
-            exempt = {ref.id} if ref in self._rooms else frozenset[str]()
+            exempt = {ref.id} if ref.id in self._rooms.get(ref.platform, ()) else frozenset[str]()
             return replace(policy, exempt_channels=policy.exempt_channels | exempt) if exempt else policy
         if community.night and any(self._at_night(community, self.clock.now())):
             return self._where(community, ())

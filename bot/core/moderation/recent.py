@@ -1,10 +1,9 @@
 """Messages and decisions -> what an author did just before, for rules about repeats and cooldowns."""
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from bot.core.base.bounded import Bounded
 from bot.core.chat.amounts import A_MESSAGE, Amounts, amounts
@@ -28,6 +27,7 @@ LONG = 2_000  # characters from which on only the very same text is a repetition
 
 Member = tuple[CommunityRef, str]  # and author
 Place = tuple[Member, str]  # and channel
+Known = TypeVar("Known")
 Finds = tuple[datetime, Mapping[HarmKind, float]]  # when it was sent, how likely each kind of harm is
 
 
@@ -63,11 +63,11 @@ class RecentActivity:
     def __init__(self, window: timedelta = WINDOW, members: int = 20_000, each: int = REMEMBERED) -> None:
         self._window, self.each = window, each
         self._before: list[_Before] = []
-        self._sent = Bounded[Member, deque[tuple[datetime, int]]](members)
+        self._sent = Bounded[Member, list[tuple[datetime, int]]](members)
         self._fired = Bounded[Member, dict[str, datetime]](members)
-        self._offences = Bounded[Place, deque[datetime]](members)
+        self._offences = Bounded[Place, list[datetime]](members)
         self._found = Bounded[Place, dict[str, Finds]](members // 10)
-        self._posted = Bounded[Member, deque[tuple[datetime, Amounts]]](members)
+        self._posted = Bounded[Member, list[tuple[datetime, Amounts]]](members)
         self._rude = Bounded[tuple[CommunityRef, str], dict[str, None]](members // 10)  # by channel, the newest last
         self._said = Bounded[Place, dict[str, tuple[datetime, str]]](members // 10)
 
@@ -75,16 +75,16 @@ class RecentActivity:
         """When the author sent the same text before, and remember this message."""
         member = _member(message)
         text = as_compared(message)
-        sent = self._sent.refresh(member, deque(maxlen=self.each))
+        sent = self._sent.refresh(member, [])
         while sent and message.sent_at - sent[0][0] > self._window:
-            sent.popleft()
+            del sent[0]
         mark = hash(text)  # a long text is not kept alive for it
         known = self._on_record(message)
         earlier = [moment for before in known for moment in before.said.same(message)]
         said = (*earlier[-self.each :], *(moment for moment, other in sent if other == mark))
         repeats = tuple(one for one in said if one <= message.sent_at <= one + self._window)
         if message.kind is Kind.NEW and text:
-            sent.append((message.sent_at, mark))
+            self._add(sent, (message.sent_at, mark))
         return repeats
 
     def _on_record(self, message: Message) -> Iterator[_Before]:
@@ -102,13 +102,13 @@ class RecentActivity:
         knows it is the messages, not what was in them."""
         if message.kind is not Kind.NEW or message.is_name:
             return ()
-        posted = self._posted.refresh(_member(message), deque(maxlen=self.each))
+        posted = self._posted.refresh(_member(message), [])
         while posted and message.sent_at - posted[0][0] > self._window:
-            posted.popleft()
+            del posted[0]
         earlier = [at for known in self._on_record(message) for at in known.said.anything(message)]
         unheard = sorted(at for at in earlier if message.sent_at - self._window <= at <= message.sent_at)[-self.each :]
         before = (*((at, A_MESSAGE) for at in unheard), *posted)
-        posted.append((message.sent_at, amounts(message)))
+        self._add(posted, (message.sent_at, amounts(message)))
         return before
 
     def join(self, message: Message, within: timedelta = timedelta(minutes=5)) -> tuple[tuple[datetime, str], ...]:
@@ -220,9 +220,14 @@ class RecentActivity:
     def _note(self, place: Place, matched: set[str], at: datetime, acted_on: datetime | None, policy: Policy) -> None:
         for_offences = {rule.name for rule in policy.rules if rule.is_about_offences}
         if matched - for_offences and acted_on is not None:
-            self._offences.refresh(place, deque(maxlen=self.each)).append(acted_on)
+            self._add(self._offences.refresh(place, []), acted_on)
         member, _ = place
         self._fired[member] = self._fired.get(member, {}) | dict.fromkeys(matched, at)
+
+    def _add(self, known: list[Known], one: Known) -> None:
+        """At most `each` are known; most members have said one thing, for which a deque is ten times as large."""
+        known.append(one)
+        del known[: -self.each]
 
 
 def _member(message: Message) -> Member:

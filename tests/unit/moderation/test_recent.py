@@ -1,5 +1,6 @@
 """What an author did just before: of that author alone."""
 
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -168,3 +169,18 @@ def test_what_was_found_is_of_one_member_and_channel_for_minutes_and_little() ->
         before(str(n), 0.5, 3000 + n / 10)
         before(str(n), 0.5, 3000, author=str(n))
     assert len(recent._found) <= 10 and all(len(one) <= 12 for one in recent._found.values())
+
+
+def test_who_has_said_one_thing_takes_little_to_remember() -> None:
+    """Twenty thousand members are; most of them have."""
+    recent, number = RecentActivity(), 1_000
+    said = [message(str(one), "안녕하세요", author=str(one)) for one in range(number)]
+    tracemalloc.start()
+    try:
+        for one in said:
+            recent.hear(one)
+            recent.posted(one)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 1_500 * number

@@ -34,7 +34,7 @@ class Scheduler:
     bookmarks: Bookmarks
     clock: Clock
     planned: Wakeup  # the delivery worker's
-    _changed: set[CommunityRef] = field(default_factory=set)  # each once, also where nobody runs this
+    _changed: set[CommunityRef] = field(default_factory=set)  # each once
     _some_changed: asyncio.Event = field(default_factory=asyncio.Event)
     _armed: dict[CommunityRef, datetime] = field(default_factory=dict)
 
