@@ -27,10 +27,15 @@ def because(why: Explanation, say: Texts) -> str:
         name: say.get(f"{name}.{value}", str(value)) if name in _CALLED else value for name, value in why.facts.items()
     }
     if isinstance(score := facts.get("score"), float):
-        facts["score"] = floor(score * 100 + 1e-9) / 100  # rounded up it might seem to have reached its bar
+        facts["score"] = as_shown(score)
     if "reason" in facts:  # why there is no verdict
         facts["reason"] = say.why(str(facts["reason"]))
     return say(f"why.{why.code}", **facts)
+
+
+def as_shown(score: float) -> float:
+    """To two decimals, and never up: it might seem to have reached its bar."""
+    return floor(score * 100 + 1e-9) / 100
 
 
 def reasons(decision: Decision, say: Texts) -> str:

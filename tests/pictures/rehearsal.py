@@ -24,7 +24,7 @@ OUT = (Path(__file__).parents[2] / "docs" / "rehearsal.png").resolve()
 LINES = range(183, 213)
 PAGE = """<meta charset="utf-8"><style>
 body {{ margin: 0; padding: 14px 18px; background: {background}; color: {foreground}; }}
-pre {{ font: 15px/1.45 "Noto Sans Mono CJK KR", monospace; margin: 0 }}
+pre {{ font: 16px/22px "Noto Sans Mono CJK KR", monospace; margin: 0 }}
 {stylesheet}</style><pre>{code}</pre>"""
 
 
@@ -44,7 +44,7 @@ def main() -> None:
             (
                 *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
                 *("--hide-scrollbars", f"--user-data-dir={folder}/profile", f"--screenshot={OUT}"),
-                *(f"--window-size=1150,{shown * 22 + 40}", f"file://{folder}/page.html"),
+                *(f"--window-size=1206,{shown * 22 + 40}", f"file://{folder}/page.html"),
             ),
             check=True,
             capture_output=True,

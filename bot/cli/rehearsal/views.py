@@ -20,7 +20,7 @@ from bot.core.incidents.incident import Incident, Settlement
 from bot.core.rules.actions import Weight
 from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
-from bot.wording.reasons import deeds, reasons
+from bot.wording.reasons import as_shown, deeds, reasons
 
 NARROW = 80  # columns below which only words, score and what is done have room
 DIGEST = Path("jikimi-digest.md")
@@ -153,7 +153,7 @@ def _score(decision: Decision) -> str:
     screening = decision.screening
     if isinstance(screening, Unscreened):
         return "?"
-    return "" if screening.harm is None else f"{screening.harm:.2f}"
+    return "" if screening.harm is None else f"{as_shown(screening.harm):.2f}"
 
 
 def _style(decision: Decision) -> str:
