@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.incidents.raids.noticing import BARS
+from bot.core.incidents.raids.raid import Sign
 from tests.builders import NOW, later
 from tests.chaos.audit import Planned, Said, Seen, floods, logged, problems
+from tests.chaos.world import AUTHORS, FLOODERS, OTHERS
 
 DELETED = Planned("2", 1, 7, "BCDF", "delete", "done")
 WARNED = Planned("2", 1, 7, "BCDF", "warn", "done")
@@ -62,6 +65,12 @@ def test_nothing_is_found_where_every_promise_was_kept() -> None:
 def test_it_is_found(spoil: Callable[[], Seen], said: str) -> None:
     found = list(problems(spoil()))
     assert any(said in one for one in found), found
+
+
+def test_who_writes_is_no_raid_whether_new_or_harmful() -> None:
+    """All of a raid is on one card, which is none of those that are looked for."""
+    assert AUTHORS + FLOODERS < min(number for number, _ in BARS[Sign.OFFENCES])
+    assert AUTHORS + FLOODERS + OTHERS < min(number for number, _ in BARS[Sign.JOINS])
 
 
 def said(*hits: bool, at: float = 0.0, takes: float = 1.0) -> list[Said]:

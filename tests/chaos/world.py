@@ -28,8 +28,9 @@ from tests.servers.postgres import Postgres
 from tests.servers.telegram import TelegramServer
 
 DISK = "768m"  # of the database, where we may mount one
-#: Who writes what is harmful, of each network, and who else writes: fewer than a raid, in which nobody is written to.
-AUTHORS, OTHERS = 8, 10
+#: Who writes what is harmful, of each network, and who else writes: with those who flood fewer than are a raid, in which
+#: nobody is written to and all stand on one card.
+AUTHORS, OTHERS = 6, 8
 HARMFUL = 10  # one of so many messages
 WARNED = 10  # seconds between two whose author is warned and which moderators are shown: 10 a minute are written to
 #: Who says the same again, how often, and from which time on that is too often; and seconds between two such goes.
