@@ -667,7 +667,9 @@ class TelegramServer:
         # under 30 s or over 366 d means for ever
         until = _stamp(a.get("until_date"))
         until = until if 30 <= until - self.now() <= timedelta(days=366).total_seconds() else 0
-        chat.members[a["user_id"]] = member(target["user"], "restricted") | a["permissions"] | {"until_date": until}
+        is_in = target.get("is_member", target["status"] not in ("left", "kicked"))
+        restricted = member(target["user"], "restricted") | a["permissions"]
+        chat.members[a["user_id"]] = restricted | {"until_date": until, "is_member": is_in}
         return True
 
     async def _ban_chat_member(self, a: Json) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from telegram import Bot, ChatMemberBanned, ChatMemberRestricted, ChatPermissions
+from telegram import Bot, ChatMember, ChatMemberBanned, ChatMemberRestricted, ChatPermissions
 
 from adapters.chat.telegram.joining.newcomers import has_just_come
 from adapters.chat.telegram.limits import LONGEST_MUTE, SHORTEST_MUTE, Lane, Limiter
@@ -12,6 +12,7 @@ from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.receiving.reading import is_channel
 from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from bot.core.base.clock import Clock
+from bot.core.chat.message import Author
 from bot.core.incidents.case import Case, CaseKind, Sanction
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderators.ports import Desk
@@ -32,11 +33,11 @@ class Sanctions:
     clock: Clock
 
     async def perform(self, planned: PlannedAction, action: Measure, chat_id: int, say: Texts) -> Outcome:
-        author_id, matter = int(planned.message.author.id), await self._matter(planned)
+        matter, author_id = await self._matter(planned), planned.message.author.id
         async with self.limiter.turn(chat_id, Lane.MODERATION):
-            if is_channel(planned.message.author.id):
-                return await _bar_channel(self.bot, action, author_id, chat_id, say)
-            return await self._do(action, author_id, matter, chat_id, say)
+            if is_channel(author_id):
+                return await _bar_channel(self.bot, action, int(author_id), chat_id, say)
+            return await self._do(action, planned.message.author, matter, chat_id, say)
 
     async def _matter(self, planned: PlannedAction) -> Incident | Case | None:
         """What it belongs to, with all that has come of it."""
@@ -45,16 +46,17 @@ class Sanctions:
         return await self.desk.mine(TELEGRAM, planned.message.author.id, planned.code)
 
     async def _do(
-        self, action: Measure, user_id: int, incident: Incident | Case | None, chat_id: int, say: Texts
+        self, action: Measure, author: Author, incident: Incident | Case | None, chat_id: int, say: Texts
     ) -> Outcome:
+        user_id = int(author.id)
         match action:
             case Timeout(lasting):
                 until = self._until(lasting, incident)
                 return Refused(say["telegram.mute_is_over"]) if until is None else await self._mute(
-                    chat_id, user_id, until, say
+                    chat_id, author, until, say
                 )  # fmt: skip
             case Kick():
-                return await self._kick(chat_id, user_id)
+                return await self._kick(chat_id, author)
             case Ban(lasting):
                 return await self._ban(chat_id, user_id, self.clock.now() + lasting if lasting else None, say)
             case Unsanction():
@@ -75,15 +77,21 @@ class Sanctions:
             return None if now - asked > IN_TIME else now + SHORTEST_MUTE
         return until
 
-    async def _mute(self, chat_id: int, user_id: int, until: datetime, say: Texts) -> Outcome:
+    async def _mute(self, chat_id: int, author: Author, until: datetime, say: Texts) -> Outcome:
         """Telegram keeps one restriction of a member: ours must not end somebody else's that lasts longer."""
-        member = await self.members.member(chat_id, user_id)
-        if isinstance(member, ChatMemberRestricted) and _lasts_beyond(member, until):
-            ours = self.desk.community(group_ref(chat_id)).newcomers
-            if self.members.is_held_by_others(chat_id, user_id) or not has_just_come(member, ours, self.clock.now()):
-                return Refused(say["telegram.restricted_longer"])
-        await self._silence(chat_id, user_id, until)
+        member = await self.members.member(chat_id, int(author.id))
+        is_longer = isinstance(member, ChatMemberRestricted) and _lasts_beyond(member, until)
+        if is_longer and not self._has_just_come(chat_id, author, member):
+            return Refused(say["telegram.restricted_longer"])
+        await self._silence(chat_id, int(author.id), until)
         return Done(str(int(until.timestamp())))
+
+    def _has_just_come(self, chat_id: int, author: Author, member: ChatMember | None) -> bool:
+        """Whether nobody restricts a member, but what every newcomer is given."""
+        if not isinstance(member, ChatMemberRestricted) or self.members.is_held_by_others(chat_id, int(author.id)):
+            return False
+        lasting = self.desk.community(group_ref(chat_id)).newcomers
+        return has_just_come(member, lasting, self.clock.now(), since=author.since)
 
     async def _silence(self, chat_id: int, user_id: int, until: datetime | None) -> None:
         await self.bot.restrict_chat_member(
@@ -99,12 +107,21 @@ class Sanctions:
         await self.bot.ban_chat_member(chat_id, user_id, until_date=until)
         return Done()
 
-    async def _kick(self, chat_id: int, user_id: int) -> Outcome:
+    async def _kick(self, chat_id: int, author: Author) -> Outcome:
         """Unlike a ban it leaves the member's other messages alone and lets them come back (T30, T31): but not who is
-        banned."""
-        if isinstance(await self.members.member(chat_id, user_id), ChatMemberBanned):
+        banned, and who is restricted is so still when they come back."""
+        user_id = int(author.id)
+        member = await self.members.member(chat_id, user_id)
+        if isinstance(member, ChatMemberBanned) or (isinstance(member, ChatMemberRestricted) and not member.is_member):
             return Gone()
         await self.bot.unban_chat_member(chat_id, user_id)
+        if isinstance(member, ChatMemberRestricted) and not self._has_just_come(chat_id, author, member):
+            may = ChatPermissions(**{name: getattr(member, name, None) for name in ChatPermissions.__slots__})
+            soon = self.clock.now() + SHORTEST_MUTE
+            until = None if _is_for_ever(member) else max(member.until_date, soon)
+            await self.bot.restrict_chat_member(
+                chat_id, user_id, may, until_date=until, use_independent_chat_permissions=True
+            )
         return Done()
 
     async def _lift(self, chat_id: int, user_id: int, incident: Incident | Case | None, say: Texts) -> Outcome:

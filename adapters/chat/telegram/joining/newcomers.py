@@ -18,6 +18,8 @@ from bot.core.text.catalogue import Texts, texts
 #: No pictures, files, voice, stickers, polls and previews of links; and nobody is brought along.
 WORDS_ALONE = ChatPermissions(can_send_messages=True)
 
+TOLD_APART = timedelta(minutes=1)  # at most, the two updates that tell of one who comes in
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newcomers:
@@ -55,9 +57,14 @@ class Newcomers:
         return bool((await self.members.known_staff(change.chat.id)).role(by))
 
 
-def has_just_come(member: ChatMemberRestricted, lasting: timedelta, now: datetime) -> bool:
-    """Whether a restriction is what newcomers of so long are given, and nothing that somebody has imposed."""
+def has_just_come(
+    member: ChatMemberRestricted, lasting: timedelta, now: datetime, *, since: datetime | None = None
+) -> bool:
+    """Whether a restriction is what newcomers of so long are given, and nothing that somebody has imposed. `since` when
+    they are here, if that is known: then theirs ends so long after."""
     if not lasting or member.until_date is None or member.until_date.timestamp() == 0:
+        return False
+    if since and abs(member.until_date - since - lasting) > TOLD_APART:
         return False
     allowed = {name for name in ChatPermissions.__slots__ if getattr(member, name, False)}
     return allowed == {"can_send_messages"} and member.until_date <= now + lasting

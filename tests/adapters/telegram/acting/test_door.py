@@ -2,7 +2,7 @@
 and commands go where nobody wants them."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +10,11 @@ import pytest
 from adapters.chat.telegram.joining.gate import ANSWERS, MOST_TRIES, Gate
 from adapters.chat.telegram.joining.question import OFFERED, THINGS, Request
 from bot.core.communities.community import Tidied
-from bot.core.rules.actions import Delete, Done, Timeout
+from bot.core.rules.actions import Delete, Done, Refused, Timeout
+from bot.core.text.catalogue import texts_on
 from tests.adapters.telegram.moderators.test_cards import said
-from tests.adapters.telegram.stage import GROUP, Stage, played
+from tests.adapters.telegram.stage import GROUP, Stage, connect, played
+from tests.builders import EVERYWHERE
 from tests.servers.telegram import RIGHTS, TOKEN, Chat, Refusal, user
 
 WHO = 77
@@ -197,6 +199,23 @@ async def test_who_has_just_come_writes_words_alone_for_a_while(here: Stage) -> 
     loud = await said(here, author=70)
     assert await here.carry_out(loud, Timeout(timedelta(minutes=10))) != []
     assert not here.group.members[70]["can_send_messages"], "words alone is no mute"
+
+
+@played
+async def test_words_alone_that_an_admin_imposed_stay_where_a_process_acts_that_hears_nothing(here: Stage) -> None:
+    await listening(here, newcomers=timedelta(hours=2))
+    here.server.join(here.group, user(70))
+    await here.server.until(lambda: here.group.members[70]["status"] == "restricted")
+    loud, deaf = await said(here, author=70), connect(here.server.url, here.desk, hears=False)
+    theirs = here.group.members[70] | {"until_date": int(here.server.now()) + 3600}
+    here.group.members[70] = theirs
+    try:
+        await here.open_incident(loud, Timeout(timedelta(minutes=10)))
+        (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+        assert await deaf.perform(planned) == Refused(texts_on("telegram", "ko")["telegram.restricted_longer"])
+        assert here.group.members[70] == theirs
+    finally:
+        await deaf.close()
 
 
 @pytest.mark.parametrize("what", [None, Tidied.JOINS, Tidied.COMMANDS])

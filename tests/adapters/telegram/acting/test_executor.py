@@ -306,6 +306,24 @@ async def test_what_other_admins_imposed_stands_for_who_hears_nothing_and_after_
         await deaf.close()
 
 
+@pytest.mark.parametrize("lasting", [None, timedelta(days=1), timedelta(seconds=10)])
+def test_who_is_kicked_is_restricted_still_when_they_come_back(lasting: timedelta | None) -> None:
+    @played
+    async def scene(here: Stage) -> None:
+        here.server.private(7)
+        here.server.set_member(here.group, 7, "restricted", by=1)
+        until = int((datetime.now(UTC) + lasting).timestamp()) if lasting else 0
+        here.group.members[7] |= {"can_send_messages": True, "until_date": until}
+        before = here.group.members[7]
+        assert await here.carry_out(message := await said(here), Kick()) == [Done()]
+        after = here.group.members[7]
+        assert after["until_date"] >= until and bool(after["until_date"]) is bool(until)
+        assert after | {"until_date": until} == before | {"is_member": False}
+        assert await here.carry_out(replaced(message, 1), Kick()) == [Gone()]
+
+    scene()
+
+
 @played
 async def test_what_ours_took_the_place_of_goes_on_when_it_is_undone(here: Stage) -> None:
     cases, theirs = here.desk.deeds.cases, datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
