@@ -110,7 +110,8 @@ async def division(shares: SqlShares, judging: Judging, screener: Screener, stor
 
     async def begin(taken: Collection[int]) -> None:
         now = clock.now()
-        recent.go_on_from(await stores.members.said_since(now - WINDOW, taken), until=now + WINDOW)
+        lately = max(WINDOW, screener.campaigns.window)
+        recent.go_on_from(await stores.members.said_since(now - lately, taken), until=now + lately)
         await judging.bots.load(taken)
         since, each = now - REMEMBERED, recent.each
         for trace in await stores.incidents.traces(since, each=each, most=TRACES, shares=taken):

@@ -98,8 +98,11 @@ class SqlMemberRoll:
         keys = {read_community(row): row.key for row in rows}
         said = defaultdict[tuple[bytes, bytes | None], list[datetime]](list)
         posted = defaultdict[bytes, list[datetime]](list)
+        sayers = defaultdict[bytes, dict[bytes, datetime]](dict)  # when each of them said the same last
         for row in reversed(rows):
             said[row.author_hash, row.text_hash].append(row.sent_at)
+            if row.text_hash is not None and row.kind != Kind.DELETE:
+                sayers[row.text_hash][row.author_hash] = row.sent_at
             if row.kind == Kind.NEW:
                 posted[row.author_hash].append(row.sent_at)
 
@@ -113,7 +116,14 @@ class SqlMemberRoll:
                 return ()
             return said.get((_named(self._database, key, message.author.id)[1], text), ())
 
-        return SaidBefore(same, anything)
+        def others(message: Message, besides: Collection[str]) -> Mapping[str, datetime]:
+            key = keys.get(message.community)
+            if key is None or not (text := said_hash(self._database, key, message)) or text not in sayers:
+                return {}
+            known = {_named(self._database, key, author)[1] for author in (message.author.id, *besides)}
+            return {author.hex(): at for author, at in sayers[text].items() if author not in known}
+
+        return SaidBefore(same, anything, others)
 
 
 async def count_members(

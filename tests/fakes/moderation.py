@@ -50,7 +50,15 @@ class MemoryMemberRoll:
             theirs = [one for one in known if (one.community, one.author.id, as_compared(one)) == about]
             return [one.sent_at for one in theirs] if all(about) else []
 
-        return SaidBefore(same, anything)
+        def others(message: Message, besides: Collection[str]) -> Mapping[str, datetime]:
+            about = (message.community, as_compared(message))
+            theirs = [
+                one for one in known if (one.community, as_compared(one)) == about and one.kind is not Kind.DELETE
+            ]
+            named = {one.author.id: one.sent_at for one in theirs if all(about)}
+            return {f"mark of {who}": at for who, at in named.items() if who not in (message.author.id, *besides)}
+
+        return SaidBefore(same, anything, others)
 
 
 class MemoryInbox:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.core.base.bounded import Bounded
 from bot.core.chat.message import CommunityRef, Kind, Message
+from bot.core.moderation.recent import Echoes
 from bot.core.text.likeness import Sketch, alike, sketch
 
 Name = tuple[str, str]  # channel and message
@@ -42,17 +43,17 @@ class _Sayings:
 class Campaigns:
     """What one community says is never compared with what another says: whoever has two accounts in a group of their
     own could otherwise make anybody's words a campaign. Bounded by time, communities, texts of each, and texts of one
-    author; lost with the process."""
+    author; lost with the process but for who said the very same, which the record knows."""
 
     def __init__(
         self, window: timedelta = timedelta(minutes=30), communities: int = 200, each: int = 128, of_one: int = 4
     ) -> None:
-        self._window, self._each, self._of_one = window, each, of_one
+        self.window, self._each, self._of_one = window, each, of_one
         self._heard = Bounded[CommunityRef, _Sayings](communities)
 
-    def hear(self, message: Message) -> Mapping[str, datetime]:
-        """By author, when others have last said nearly the same; and remember this message. Bots and staff say the same
-        for good reasons."""
+    def hear(self, message: Message, on_record: Echoes = lambda *_: {}) -> Mapping[str, datetime]:
+        """By author, when others have last said nearly the same, `on_record` among them; and remember this message.
+        Bots and staff say the same for good reasons."""
         author = message.author
         if message.kind is Kind.DELETE or message.is_name or author.bot or author.no_account or author.is_staff:
             return {}
@@ -65,6 +66,7 @@ class Campaigns:
             return {}
         known = self._heard.refresh(message.community, known or _Sayings())
         found = self._others(known, message, words)
+        found |= on_record(message, found)
         self._make_room(known, message)
         known.add(name, _Saying(message.sent_at, author.id, words))
         return found
@@ -80,7 +82,7 @@ class Campaigns:
         for community in self._heard.keys() & communities:
             del self._heard[community]
 
-    def _others(self, known: _Sayings, message: Message, words: Sketch) -> Mapping[str, datetime]:
+    def _others(self, known: _Sayings, message: Message, words: Sketch) -> dict[str, datetime]:
         shared = Counter(name for word in words for name in known.by_word.get(word, ()))
         found: dict[str, datetime] = {}
         for name in shared:
@@ -91,7 +93,7 @@ class Campaigns:
 
     def _make_room(self, known: _Sayings, message: Message) -> None:
         own = [name for name, said in known.all.items() if said.author == message.author.id]
-        old = [name for name, said in known.all.items() if message.sent_at - said.at > self._window]
+        old = [name for name, said in known.all.items() if message.sent_at - said.at > self.window]
         for name in {*old, *own[: max(0, len(own) + 1 - self._of_one)]}:
             known.drop(name)
         while len(known.all) >= self._each:

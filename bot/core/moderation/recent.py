@@ -33,13 +33,17 @@ Finds = tuple[datetime, Mapping[HarmKind, float]]  # when it was sent, how likel
 
 #: A message -> moments from before this process began, oldest first.
 Moments = Callable[[Message], Sequence[datetime]]
+#: A message, and authors who are known already -> by a mark of each other one, when they said the same last.
+Echoes = Callable[[Message, Collection[str]], Mapping[str, datetime]]
 
 
 class SaidBefore(NamedTuple):
-    """Of a message, as the record knows: when its author said the same, and when they wrote anything new there."""
+    """Of a message, as the record knows: when its author said the same, when they wrote anything new there, and who
+    else of the community said the same."""
 
     same: Moments
     anything: Moments
+    others: Echoes = lambda *_: {}
 
 
 def as_compared(message: Message) -> str:
@@ -110,6 +114,12 @@ class RecentActivity:
         before = (*((at, A_MESSAGE) for at in unheard), *posted)
         self._add(posted, (message.sent_at, amounts(message)))
         return before
+
+    def echoed(self, message: Message, besides: Collection[str]) -> Mapping[str, datetime]:
+        """Who said the very same before this process began with the community, but for its author and these: by a mark
+        of each, when last."""
+        known = (before.said.others(message, besides).items() for before in self._on_record(message))
+        return {mark: at for some in known for mark, at in some if at <= message.sent_at}
 
     def join(self, message: Message, within: timedelta = timedelta(minutes=5)) -> tuple[tuple[datetime, str], ...]:
         """What the author said in this channel before it, as it reads now and in the order in which it was sent; and

@@ -223,7 +223,7 @@ class Screener:
         return Past(
             repeats=() if again else self.recent.hear(message),
             said=self.recent.join(message) if rules.asks_what_was_said else (),
-            echoes=self.campaigns.hear(message) if rules.asks_who_says_the_same else {},
+            echoes=self.campaigns.hear(message, self.recent.echoed) if rules.asks_who_says_the_same else {},
             posted=self.recent.posted(message) if rules.asks_how_much and not again else (),
             heard=self.members.heard(message) if self.members and rules.asks_who_is_new else None,
             bot=self.bots.known(message),

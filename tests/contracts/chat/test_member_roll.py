@@ -65,7 +65,7 @@ def test_who_said_the_same_before_is_known_to_who_comes_later(opens: Opens) -> N
             await store.inbox.keep([*said, waits])
             await store.inbox.settle([settlement(one, *([Delete()] if one is said[2] else [])) for one in said])
         async with opens() as store:
-            before, anything = await store.members.said_since(NOW)
+            before, anything, others = await store.members.said_since(NOW)
             assert list(anything(waits)) == [NOW, NOW, NOW, later(5)] == list(anything(message("x", "다른 말")))
             assert list(before(waits)) == [NOW, later(5)]
             assert list(before(replace(waits, kind=Kind.EDIT))) == [NOW, later(5)]
@@ -77,5 +77,9 @@ def test_who_said_the_same_before_is_known_to_who_comes_later(opens: Opens) -> N
             ):
                 assert len(before(message("x", "같은 말", community=place, author=who))) == times, (place, who)
             assert list(before(message("x", ""))) == []
+            assert list(others(waits, ()).values()) == [NOW] and not others(waits, ["jisu"])
+            assert sorted(others(message("x", "같은 말", author="new"), ()).values()) == [NOW, later(5)]
+            for no in (message("x", ""), message("x", "새 말"), message("x", "같은 말", community="new")):
+                assert not others(no, ())
 
     asyncio.run(scenario())

@@ -7,7 +7,8 @@ import pytest
 
 from bot.core.chat.message import Author, Kind, Message
 from bot.core.moderation.campaigns import Campaigns
-from tests.builders import later, message
+from bot.core.moderation.recent import RecentActivity, SaidBefore
+from tests.builders import home, later, message
 
 TEXT = "신규가입 3만원 즉시지급 안전한 놀이터에서 첫충 30% 받아가세요 문의는 프로필 확인"
 
@@ -46,6 +47,18 @@ def test_who_says_the_same_for_good_reasons_does_not_count(changes: dict[str, An
     one = message("x", TEXT)
     assert campaigns.hear(replace(one, author=Author(id="b", **changes))) == {}
     assert campaigns.hear(message("y", TEXT, author="c")) == {}
+
+
+def test_who_said_the_very_same_before_this_process_began_counts_too() -> None:
+    campaigns, recent = Campaigns(), RecentActivity()
+    before = {"mark of x": later(-9), "mark of y": later(99)}
+    recent.go_on_from(SaidBefore(lambda _: (), lambda _: (), lambda *_: before), later(600))
+    found = campaigns.hear(said("a"), recent.echoed)
+    assert found == {"mark of x": later(-9)}, "and nobody whose words come later than it"
+    assert set(campaigns.hear(said("b", at=1), recent.echoed)) == {"a", "mark of x"}
+    assert campaigns.hear(said("c", "안녕하세요", at=2), recent.echoed) == {}, "what everybody says"
+    recent.leave([home()])
+    assert set(campaigns.hear(said("d", at=3), recent.echoed)) == {"a", "b"}
 
 
 def test_an_edit_is_what_it_says_now() -> None:
