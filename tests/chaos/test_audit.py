@@ -69,8 +69,8 @@ def test_it_is_found(spoil: Callable[[], Seen], said: str) -> None:
 
 def test_who_writes_is_no_raid_whether_new_or_harmful() -> None:
     """All of a raid is on one card, which is none of those that are looked for."""
-    assert AUTHORS + FLOODERS < min(number for number, _ in BARS[Sign.OFFENCES])
-    assert AUTHORS + FLOODERS + OTHERS < min(number for number, _ in BARS[Sign.JOINS])
+    offences, joins = (min(number for number, _ in BARS[sign]) for sign in (Sign.OFFENCES, Sign.JOINS))
+    assert offences > AUTHORS + FLOODERS and joins > AUTHORS + FLOODERS + OTHERS
 
 
 def said(*hits: bool, at: float = 0.0, takes: float = 1.0) -> list[Said]:

@@ -27,9 +27,9 @@ from tests.servers.fault_proxy import FaultProxy
 from tests.servers.postgres import Postgres
 from tests.servers.telegram import TelegramServer
 
-DISK = "768m"  # of the database, where we may mount one
-#: Who writes what is harmful, of each network, and who else writes: with those who flood fewer than are a raid, in which
-#: nobody is written to and all stand on one card.
+DISK = "1536m"  # of the database, where we may mount one
+#: Who writes what is harmful, of each network, and who else writes: with those who flood fewer than are a raid, in
+#: which nobody is written to and all stand on one card.
 AUTHORS, OTHERS = 6, 8
 HARMFUL = 10  # one of so many messages
 WARNED = 10  # seconds between two whose author is warned and which moderators are shown: 10 a minute are written to
