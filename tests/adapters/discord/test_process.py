@@ -1,7 +1,8 @@
 """`jikimi run` as a process of its own on Discord: killed at any moment, it leaves nothing unjudged."""
 
 import asyncio
-import sys
+import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from adapters.keyring import Keyring, master_key
@@ -13,8 +14,10 @@ from storage.settings.communities import SqlCommunities
 from tests.adapters.discord.cafe import Cafe, cafe
 from tests.adapters.discord.test_flow import EVER
 from tests.builders import DISCORD, put_settings
+from tests.servers.command import typed
 from tests.servers.databases import sqlite_in
 from tests.servers.discord import TOKEN
+from tests.servers.forks import Fork
 from tests.servers.waiting import until
 
 
@@ -50,36 +53,33 @@ async def prepared(place: Cafe, folder: Path) -> Path:
     return config
 
 
-async def begin(config: Path) -> asyncio.subprocess.Process:
-    arguments = ("-W", "ignore", "-m", "bot", "run", "--config", str(config))
-    return await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
+def begin(config: Path) -> Fork:
+    return Fork(typed, "run", "--config", str(config))
 
 
 def test_killed_twice_under_load_nothing_is_missed_and_moderators_are_told_once(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with cafe() as place:
+        async with cafe() as place, AsyncExitStack() as processes:
             config = await prepared(place, tmp_path)
             authors = [place.join(f"회원 {number}") for number in range(5)]
-            process = await begin(config)
+            process = processes.enter_context(begin(config))
             await until(lambda: place.wire.identified == 1, 60)
             await asyncio.sleep(3)
             for number in range(600):  # a hundred a second, every tenth harmful
                 text = f"금지어 {number}" if number % 10 == 0 else f"좋은 말 {number}"
                 place.write(text, by=authors[number // 10 % 5])
                 if number in (150, 350):
-                    process.kill()
-                    await process.wait()
+                    process.send(signal.SIGKILL)
+                    await process.ended()
                 if number in (200, 400):
-                    process = await begin(config)
+                    process = processes.enter_context(begin(config))
                 await asyncio.sleep(0.01)
             written = place.wire.backend.messages[place.general]
             await until(lambda: not any("금지어" in m.content for m in written.values()), 60)
             assert len(written) == 540
             folded = await told(place, 60)
-            process.terminate()
-            assert await process.wait() == 0
+            process.send(signal.SIGTERM)
+            assert await process.ended() == 0
             keys = tmp_path / "jikimi-keys"  # beside the configuration
             keyring = Keyring(keys, master_key(keys, {}), SystemClock())
             async with Database.open(sqlite_in(tmp_path), SystemClock(), keyring) as database:

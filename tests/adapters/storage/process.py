@@ -1,11 +1,10 @@
-"""A process that works on a database until it is killed: `python -m tests.adapters.storage.process URL STEP`.
+"""A process that works on a database until it is killed.
 
 It prints "done" once STEP has been taken (each step includes those before it), or, for "write", how many messages it
 has kept, line by line, without end.
 """
 
 import asyncio
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -46,7 +45,7 @@ async def take(store: Store, step: str) -> None:
             await store.outbox.record([(STARTED[0], Done())])
 
 
-async def main(url: str, last: str) -> None:
+async def work(url: str, last: str) -> None:
     clock = ManualClock()
     async with Database.open(url, clock) as database:
         here = store(database, clock)
@@ -58,7 +57,3 @@ async def main(url: str, last: str) -> None:
             await take(here, step)
         print("done", flush=True)
         await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2]))

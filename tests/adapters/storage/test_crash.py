@@ -1,10 +1,7 @@
 """kill -9 of a process that works on a database, and what the next one finds."""
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,28 +12,18 @@ from bot.core.base.errors import Broken
 from bot.core.chat.message import Message
 from bot.core.rules.actions import Action, Delete, Done, Outcome, Unconfirmed, Warn
 from storage.database import Database
-from tests.adapters.storage.process import STEPS
+from tests.adapters.storage.process import STEPS, work
 from tests.builders import EVERYWHERE, NOW, later, message, settlement
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
 from tests.servers.databases import sqlite_in
+from tests.servers.forks import Fork
 from tests.servers.postgres import Postgres
 
 
-@contextmanager
-def process(url: str, step: str) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "tests.adapters.storage.process", url, step]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
 def kill_after(url: str, step: str) -> None:
-    with process(url, step) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == "done\n"
+    with Fork(work, url, step) as running:
+        running.hear()
 
 
 async def forget_the_dead(url: str) -> None:
@@ -77,12 +64,11 @@ def test_the_next_process_goes_on_where_the_killed_one_was(url: str, step: str) 
 
 def test_what_was_said_to_be_kept_is_there(url: str) -> None:
     for _ in range(3):
-        with process(url, "write") as running:
-            assert running.stdout is not None
-            for _ in range(20):
-                running.stdout.readline()
-            running.kill()
-            said = int(["0", *running.stdout.read().splitlines()][-1]) or 60
+        with Fork(work, url, "write") as running:
+            running.hear(20)
+            running.send(signal.SIGKILL)
+            running.wait()
+            said = int(running.stdout.split()[-1])
 
         async def scenario(said: int = said) -> None:
             async with Database.open(url, ManualClock()) as database:
@@ -100,9 +86,8 @@ def test_a_sqlite_file_belongs_to_one_process(tmp_path: Path) -> None:
         async with Database.open(url, ManualClock()):
             pass
 
-    with process(url, "claim") as running:
-        assert running.stdout is not None
-        running.stdout.readline()
+    with Fork(work, url, "claim") as running:
+        running.hear()
         with pytest.raises(Broken, match="Another process has the database"):
             asyncio.run(open_it())
     asyncio.run(open_it())
@@ -112,9 +97,8 @@ def test_on_postgresql_the_living_keep_what_they_hold(postgres: Postgres) -> Non
     url = postgres.create()
 
     async def scenario() -> None:
-        with process(url, "start") as running:
-            assert running.stdout is not None
-            running.stdout.readline()
+        with Fork(work, url, "start") as running:
+            running.hear()
             async with Database.open(url, ManualClock()) as database:
                 here = store(database, ManualClock())
                 assert list(await here.inbox.claim(10, fresh_since=NOW)) == []
@@ -167,9 +151,8 @@ def test_on_postgresql_the_work_of_a_silent_process_is_taken_over(
     async def scenario() -> None:
         async with Database.open(url, ManualClock()) as database:
             inbox = store(database, ManualClock()).inbox
-            with process(url, "claim") as silent:
-                assert silent.stdout is not None
-                silent.stdout.readline()
+            with Fork(work, url, "claim") as silent:
+                silent.hear()
             assert list(await inbox.claim(10, fresh_since=NOW)) == []
             async with database.write() as connection:
                 await connection.execute(text(f"UPDATE holders SET alive_until = 0 WHERE id <> {database.holder}"))

@@ -1,13 +1,9 @@
 """The whole application on Telegram as a process of its own, so that tests can kill it.
 
-    python -m tests.adapters.telegram.process DATABASE API_URL TOKEN
-
 Messages are judged by what they say: "[0.98] …" scores 0.98.
 """
 
-import asyncio
 import re
-import sys
 from collections.abc import Callable, Sequence
 
 from adapters.chat.telegram.connection import TelegramChat
@@ -59,7 +55,3 @@ async def run(database: str, api_url: str, token: str) -> None:
     config = Config(storage=StorageSettings(url=database))
     async with application(config, HarmInBrackets(), connected(api_url, token), mode=Watch.LIVE) as jikimi:
         await jikimi.run()
-
-
-if __name__ == "__main__":
-    asyncio.run(run(*sys.argv[1:]))

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
@@ -28,11 +27,13 @@ from bot.core.text.catalogue import texts
 from storage.database import Database
 from storage.records.incidents import SqlIncidents
 from storage.settings.communities import SqlCommunities
-from tests.adapters.telegram.process import HarmInBrackets, connected
+from tests.adapters.telegram.process import HarmInBrackets, connected, run
 from tests.builders import NOW, TELEGRAM, put_settings
 from tests.fakes.clock import HurriedClock, ManualClock
+from tests.servers.command import typed
 from tests.servers.databases import sqlite_in
 from tests.servers.fault_proxy import FaultProxy
+from tests.servers.forks import Fork
 from tests.servers.telegram import BOT_ID, TOKEN, Chat, Refusal, TelegramServer, user
 
 GROUP, MODERATORS = -1001, -1002
@@ -157,11 +158,9 @@ def test_edits_and_albums_and_channels_end_well(tmp_path: Path) -> None:
 async def live(url: str, server: TelegramServer, seconds: float) -> None:
     """A process that is killed so long after it has asked for updates."""
     polls = server.polls
-    process = await start(url, server.url)
-    await server.until(lambda: server.polls > polls, patience=60)
-    await asyncio.sleep(seconds)
-    process.send_signal(signal.SIGKILL)
-    await process.wait()
+    with Fork(run, url, server.url, TOKEN):
+        await server.until(lambda: server.polls > polls, patience=60)
+        await asyncio.sleep(seconds)
 
 
 def test_kill_9_at_any_moment_loses_nothing_and_judges_nothing_twice(tmp_path: Path) -> None:
@@ -183,11 +182,9 @@ def test_kill_9_at_any_moment_loses_nothing_and_judges_nothing_twice(tmp_path: P
             for life in (0.35, 0.6, 0.8, 0.5):
                 await live(url, server, life)
             await talking
-            process = await start(url, server.url)
-            await server.until(lambda: not any(HARM in m.get("text", "") for m in group.messages.values()), patience=60)
-            await server.until(lambda: not server.updates)
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
+            with Fork(run, url, server.url, TOKEN):
+                await server.until(lambda: not any(HARM in m.get("text", "") for m in group.messages.values()), 60)
+                await server.until(lambda: not server.updates)
             assert len([m for m in group.messages.values() if "좋은" in m.get("text", "")]) == 300
         async with Database.open(url, ManualClock()) as database:
             found = await SqlIncidents(database).between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
@@ -205,32 +202,21 @@ def test_a_killed_process_judges_the_streamed_answer_that_it_held_back(tmp_path:
         async with TelegramServer() as server:
             group = server.group(GROUP)
             robot = {"id": 500, "is_bot": True, "first_name": "챗봇"}
-            process = await start(url, server.url)
-            await server.until(lambda: server.polls, patience=60)
-            asked = server.post(group, 7, "질문")
-            written = server.post(group, robot, "음", reply_to_message=asked)
-            server.edit(written, text=HARM)
-            await server.until(lambda: not server.updates)  # kept, and held back for four seconds
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
+            with Fork(run, url, server.url, TOKEN):
+                await server.until(lambda: server.polls, patience=60)
+                asked = server.post(group, 7, "질문")
+                written = server.post(group, robot, "음", reply_to_message=asked)
+                server.edit(written, text=HARM)
+                await server.until(lambda: not server.updates)  # kept, and held back for four seconds
             assert written["message_id"] in group.messages
-            process = await start(url, server.url)
-            await server.until(lambda: written["message_id"] not in group.messages, patience=60)
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
+            with Fork(run, url, server.url, TOKEN):
+                await server.until(lambda: written["message_id"] not in group.messages, patience=60)
         async with Database.open(url, ManualClock()) as database:
             (found,) = await SqlIncidents(database).between(NOW - timedelta(days=9999), NOW + timedelta(days=9999))
         message = found.decision.message
         assert (message.text, message.prompt, message.pairing) == (HARM, "질문", Pairing.CERTAIN), "judged the same"
 
     asyncio.run(scenario())
-
-
-async def start(url: str, api_url: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.adapters.telegram.process", url, api_url, TOKEN,
-        cwd=Path(__file__).parents[3], stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
 
 
 def test_a_raid_is_gone_at_once_while_notices_take_their_time(tmp_path: Path) -> None:
@@ -349,25 +335,22 @@ def test_jikimi_run_connects_moderates_and_stops_cleanly(tmp_path: Path) -> None
             (tmp_path / "config.toml").write_text(
                 f'[telegram]\ntoken = "{TOKEN}"\napi_url = "{server.url}"\n[defaults]\nmode = "live"\n', "utf-8"
             )
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "run", cwd=tmp_path,
-                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            )  # fmt: skip
-            await server.until(lambda: server.polls, patience=60)
-            # Neither a page of somebody in between nor a second process ends it.
-            pages = [(200, b"<html>"), (404, b"<html>"), (400, b"<html>"), (200, b'{"ok":tr')]
-            server.odd["getUpdates"], server.odd["deleteMessage"] = deque(pages), deque(pages[:1])
-            server.update("message", server.message(group, 8, "안녕"))
-            await server.until(lambda: not server.odd["getUpdates"], patience=60)
-            server.fail("getUpdates", Refusal(409, "Conflict: terminated by other getUpdates request"))
-            bad = server.post(group, 7, "씨발 개새끼야 죽여버린다 병신년아")
-            await server.until(lambda: bad["message_id"] not in group.messages, patience=30)
-            process.send_signal(signal.SIGTERM)
-            said, _ = await process.communicate()
-            assert process.returncode == 0, said.decode()
-            assert TOKEN not in said.decode()
-            assert "개새끼" not in said.decode()
-            assert "Traceback" not in said.decode()
+            with Fork(typed, "run", folder=tmp_path) as process:
+                await server.until(lambda: server.polls, patience=60)
+                # Neither a page of somebody in between nor a second process ends it.
+                pages = [(200, b"<html>"), (404, b"<html>"), (400, b"<html>"), (200, b'{"ok":tr')]
+                server.odd["getUpdates"], server.odd["deleteMessage"] = deque(pages), deque(pages[:1])
+                server.update("message", server.message(group, 8, "안녕"))
+                await server.until(lambda: not server.odd["getUpdates"], patience=60)
+                server.fail("getUpdates", Refusal(409, "Conflict: terminated by other getUpdates request"))
+                bad = server.post(group, 7, "씨발 개새끼야 죽여버린다 병신년아")
+                await server.until(lambda: bad["message_id"] not in group.messages, patience=30)
+                process.send(signal.SIGTERM)
+                code, said = await process.ended(), process.stdout + process.stderr
+            assert code == 0, said
+            assert TOKEN not in said
+            assert "개새끼" not in said
+            assert "Traceback" not in said
 
     asyncio.run(scenario())
 

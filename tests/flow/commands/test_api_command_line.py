@@ -25,7 +25,9 @@ from storage.settings.communities import SqlCommunities
 from tests.adapters.http_api.stage import free_port
 from tests.builders import DISCORD, TELEGRAM, put_settings
 from tests.flow.commands.test_command_line import jikimi
+from tests.servers.command import typed
 from tests.servers.databases import sqlite_in
+from tests.servers.forks import Fork
 from tests.servers.postgres import Postgres
 
 ROOT = Path(__file__).parents[3]
@@ -39,12 +41,8 @@ def configured(folder: Path, database: str = "") -> str:
 
 
 @asynccontextmanager
-async def running(folder: Path, url: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
+async def running(folder: Path, url: str) -> AsyncIterator[Fork]:
+    with Fork(typed, "run", folder=folder) as process:
         async with httpx.AsyncClient() as client:
             while process.returncode is None:
                 try:
@@ -53,10 +51,6 @@ async def running(folder: Path, url: str) -> AsyncIterator[asyncio.subprocess.Pr
                 except httpx.TransportError:
                     await asyncio.sleep(0.05)
         yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 def keys(folder: Path, *words: str, language: str = "ko") -> Result:
@@ -89,11 +83,10 @@ def test_keys_are_made_listed_and_revoked_while_it_runs(
             while await status(second["key"]) != 401:
                 await asyncio.sleep(0.2)
             assert await status(first) == 200
-            process.send_signal(signal.SIGTERM)
-            said, log = await process.communicate()
-            assert process.returncode == 0 and b"HTTP" in said
+            process.send(signal.SIGTERM)
+            assert await process.ended() == 0 and "HTTP" in process.stdout
             for key in (first, second["key"]):
-                assert key.split("_", 2)[2].encode() not in said + log
+                assert key.split("_", 2)[2] not in process.stdout + process.stderr
             again = await asyncio.to_thread(keys, tmp_path, "revoke", second["id"], language="en")
             assert isinstance(again.exception, Broken) and "no valid key" in str(again.exception)
         return first.split("_", 2)[2]

@@ -4,8 +4,6 @@ import asyncio
 import csv
 import json
 import os
-import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +29,9 @@ from storage.records.incidents import SqlIncidents
 from storage.records.reviews import SqlReviews
 from storage.settings.communities import SqlCommunities
 from tests.builders import GUARD, REHEARSAL, decision, home, message, put_settings
-from tests.servers.command import run
+from tests.servers.command import run, typed
 from tests.servers.databases import sqlite_in
+from tests.servers.forks import Fork
 from tests.servers.guard import SURE, GuardServer
 from tests.servers.waiting import until
 
@@ -40,21 +39,6 @@ ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "tests" / "data" / "labelled.jsonl"
 RECORDED = ROOT / "tests" / "data" / "wildguard_ko_outputs.jsonl"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
-
-
-async def start(folder: Path, *words: object, language: str = "en") -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot",
-        "--lang",
-        language,
-        *map(str, words),
-        cwd=folder,
-        env=ENVIRONMENT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
 
 
 async def jikimi(folder: Path, *words: object, code: int = 0, language: str = "en") -> str:
@@ -144,12 +128,10 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
         async with GuardServer() as server:
             configured(tmp_path, server)
             server.answers = 6  # requests, then it hangs
-            process = await start(tmp_path, "eval", data, "--json")
             folder = tmp_path / "jikimi-scores"
-            await until(lambda: any(file.stat().st_size for file in folder.glob("*.jsonl")))
+            with Fork(typed, "eval", str(data), "--json", folder=tmp_path):
+                await until(lambda: any(file.stat().st_size for file in folder.glob("*.jsonl")))
             (scores,) = folder.glob("*.jsonl")
-            process.send_signal(signal.SIGKILL)
-            await process.communicate()
             finished = scores.read_text().count("\n")
             assert 0 < finished < 300
             with scores.open("a") as torn:
@@ -332,10 +314,9 @@ def test_a_calibration_is_fitted_used_and_refused_for_another_guard(tmp_path: Pa
             error = [result["tasks"]["prompt_harm"]["calibration_error"]["value"] for result in (raw, better)]
             assert error[1] < 0.02 < 0.2 < error[0]
             configured(tmp_path, server, calibration="scale.json", revision="newer")
-            process = await start(tmp_path, "judge", "나쁜 부탁", "--json")
-            out, err = await process.communicate()
-            assert b"calibration does not fit this guard" in err
-            assert json.loads(out)["screening"]["scores"] == {"prompt_harm": SURE}
+            done = await asyncio.to_thread(run, tmp_path, "--lang", "en", "judge", "나쁜 부탁", "--json")
+            assert "calibration does not fit this guard" in done.stderr
+            assert json.loads(done.stdout)["screening"]["scores"] == {"prompt_harm": SURE}
             said = await jikimi(tmp_path, "calibrate", SAMPLE, code=2)
             assert "fewer than 20 rows" in said
 

@@ -20,6 +20,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.flow.commands.test_api_command_line import configured, keys, running
 from tests.servers.databases import sqlite_in
+from tests.servers.waiting import until
 
 RULE = '[[rules]]\nname = "no-hello"\nwhen.text = { any_of = ["안녕하세요"] }\nthen = ["delete"]\n'
 
@@ -71,25 +72,23 @@ def test_a_service_that_is_told_to_reload_judges_by_the_new_rules_or_goes_on(tmp
     async def scenario() -> None:
         async with running(tmp_path, url) as process, httpx.AsyncClient() as client:
             client.headers["Authorization"] = f"Bearer {key}"
-            assert process.stdout and process.stderr and await rules(client) == []
-            await process.stdout.readline()
+            assert await rules(client) == []
+            await until(lambda: process.stdout.count("\n") == 1)  # where it listens
             first = file.read_text("utf-8")
             for content, said, found in (
-                (first + RULE, process.stdout, ["no-hello"]),
-                (first + "[guard]\nname = 3\n", process.stderr, ["no-hello"]),
-                (first.replace("[http]", "[http]\nper_second = 7"), process.stdout, []),
+                (first + RULE, lambda: process.stdout.count("\n") == 2, ["no-hello"]),
+                (first + "[guard]\nname = 3\n", lambda: "guard.name" in process.stderr, ["no-hello"]),
+                (first.replace("[http]", "[http]\nper_second = 7"), lambda: process.stdout.count("\n") == 3, []),
             ):
                 file.write_text(content, "utf-8")
-                process.send_signal(signal.SIGHUP)
-                line = (await process.stdout.readline() if said is process.stdout else b"").decode()
-                while said is process.stderr and "guard.name" not in line:
-                    line = (await process.stderr.readline()).decode()
+                process.send(signal.SIGHUP)
+                await until(said)
                 assert await rules(client) == found
-            assert "[http]" in line
+            assert "[http]" in process.stdout.splitlines()[-1]
             asked = await asyncio.to_thread(CliRunner().invoke, build("en"), ["health", "--config", str(file)])
             assert asked.exit_code == 0 and "alive" in asked.output
-            process.send_signal(signal.SIGTERM)
-            assert await process.wait() == 0
+            process.send(signal.SIGTERM)
+            assert await process.ended() == 0
         for content, why in ((file.read_text(), "answers"), ("", "metrics_listen")):
             file.write_text(content)
             gone = CliRunner().invoke(build("en"), ["health", "--config", str(file)])

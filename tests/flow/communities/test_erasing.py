@@ -1,7 +1,6 @@
 """Somebody is erased by one process while another moderates: the other forgets them, too."""
 
 import asyncio
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from bot.core.text.catalogue import texts
 from tests.builders import home, message
 from tests.fakes.guarding import ScriptedGuard
 from tests.flow.moderation.test_stopping import BAD, Chat
+from tests.servers.command import run
 from tests.servers.waiting import until
 
 HERE = home("cafe")
@@ -27,12 +27,9 @@ def configured(tmp_path: Path) -> tuple[Path, Config]:
 
 async def command(path: Path, *words: str) -> str:
     """`jikimi` as a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", *words, "--config", str(path), stdout=asyncio.subprocess.PIPE
-    )
-    told, _ = await process.communicate()
-    assert process.returncode == 0
-    return told.decode("utf-8")
+    done = await asyncio.to_thread(run, path.parent, *words, "--config", str(path))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def minds(jikimi: Jikimi, member: str) -> bool:

@@ -1,7 +1,6 @@
 """kill -9 at any moment, then the same again: settled exactly once, acted at least once, warned at most once."""
 
 import json
-import multiprocessing
 import random
 import signal
 import sqlite3
@@ -10,19 +9,15 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
-from tests.flow.moderation import crashing
+from tests.flow.moderation.crashing import rehearse
 from tests.servers.databases import sqlite_in
+from tests.servers.forks import Fork
 
 KST = timezone(timedelta(hours=9))
-
-#: Forks of one that has read the program already: there are hundreds, and reading it takes them longest.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["__main__", crashing.__name__])
 
 
 def transcript(path: Path, lines: int) -> Path:
@@ -53,11 +48,8 @@ class Case:
         self.passed = folder / "passed"
         self.url = sqlite_in(folder)
 
-    def start(self, fatal: int = 0) -> BaseProcess:
-        given = (self.url, self.chat, self.journal, self.passed, fatal)
-        process = PROCESSES.Process(target=crashing.rehearse, args=given)
-        process.start()
-        return process
+    def start(self, fatal: int = 0) -> Fork:
+        return Fork(rehearse, self.url, self.chat, self.journal, self.passed, fatal)
 
     def actions(self) -> int:
         """How many have been begun, by all of them."""
@@ -65,9 +57,8 @@ class Case:
 
     def complete(self) -> int:
         """How many boundaries the last of them passed."""
-        process = self.start()
-        process.join()
-        assert process.exitcode == 0
+        with self.start() as process:
+            assert process.wait() == 0, process.stderr
         return int(self.passed.read_text())
 
     def check(self, lines: int) -> None:
@@ -111,11 +102,11 @@ def test_a_kill_at_a_step_boundary(tmp_path: Path, every: int) -> None:
 
     def crash_at(step: int) -> bool:
         case = Case(tmp_path / f"step{step}", chat)
-        process = case.start(step)
-        process.join()
+        with case.start(step) as process:
+            code = process.wait()
         case.complete()
         case.check(lines)
-        return process.exitcode == -signal.SIGKILL
+        return code == -signal.SIGKILL
 
     with ThreadPoolExecutor(2) as pool:
         crashed = list(pool.map(crash_at, range(1, boundaries + 1, every)))
@@ -135,13 +126,12 @@ def test_five_kills_each_at_random_moments(tmp_path: Path, cases: int) -> None:
         killed = 0
         for further, moment in moments[number]:
             wanted = case.actions() + further
-            process = case.start()
-            while process.is_alive() and case.actions() < wanted:
-                time.sleep(0.01)
-            time.sleep(moment)
-            process.kill()
-            process.join()
-            killed += process.exitcode == -signal.SIGKILL
+            with case.start() as process:
+                while process.returncode is None and case.actions() < wanted:
+                    time.sleep(0.01)
+                time.sleep(moment)
+                process.send(signal.SIGKILL)
+                killed += process.wait() == -signal.SIGKILL
         case.complete()
         case.check(lines)
         return killed

@@ -1,14 +1,11 @@
 """The whole application as a process of its own, over a chat that writes down what is posted to it.
 
-    python -m tests.flow.reporting.reporting_process DATABASE_URL JOURNAL [before|after]
-
-With the last word, it kills itself (SIGKILL) just before, or just after, its third post has reached the chat.
+It can kill itself (SIGKILL) just before, or just after, its third post has reached the chat.
 """
 
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -74,13 +71,10 @@ def blank_pages(workers: int) -> Iterator[Callable[..., ReportRenderer]]:
     yield ScriptedRenderer
 
 
-async def main(url: str, journal: str, dies: str) -> None:
+async def report(url: str, journal: str, dies: str) -> None:
+    """`dies`: "before", "after" or not at all."""
     reporting._renderers = blank_pages  # drawing is none of this test's business, and slow
     chat = JournallingChat(journal, dies)
     async with application(Config(storage=StorageSettings(url=url)), ScriptedGuard(), lambda core: [chat]) as jikimi:
         print("ready", flush=True)
         await jikimi.run()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else ""))

@@ -1,8 +1,6 @@
 """Reports are posted once: by two processes on one database, and around a kill -9."""
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -24,21 +22,19 @@ from storage.reports.deliveries import SqlDeliveries
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
 from tests.builders import DISCORD, put_settings
+from tests.flow.reporting.reporting_process import report
 from tests.servers.databases import sqlite_in
+from tests.servers.forks import Fork
 from tests.servers.postgres import Postgres
 
 MANY = 30
 
 
 @contextmanager
-def process(url: str, journal: Path, dies: str = "") -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-m", "tests.flow.reporting.reporting_process", url, str(journal), dies]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
-        try:
-            assert running.stdout and running.stdout.readline() == "ready\n"
-            yield running
-        finally:
-            running.kill()
+def process(url: str, journal: Path, dies: str = "") -> Iterator[Fork]:
+    with Fork(report, url, str(journal), dies) as running:
+        running.hear()
+        yield running
 
 
 async def set_up(url: str, communities: int) -> None:
@@ -98,7 +94,7 @@ def test_a_report_whose_process_was_killed_while_it_was_posted_is_not_posted_aga
     journal = tmp_path / "journal"
     asyncio.run(set_up(url, 24))
     with process(url, journal, dies) as running:
-        running.wait(60)
+        running.wait()
     left = sum(one.state is State.PLANNED for one in asyncio.run(record(url, dead=True)))
     said = len(posts(journal))
     with process(url, journal):

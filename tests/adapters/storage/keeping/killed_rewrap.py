@@ -1,14 +1,11 @@
-"""A process that dies while it seals everything anew:
-`python -m tests.adapters.storage.keeping.killed_rewrap URL KEYS N`.
+"""A process that dies while it seals everything anew.
 
-It is killed as it is about to commit for the Nth time; 0: as the earlier keys are about to be thrown away, and the file
-of the new ones is not in its place yet. Five rows are sealed at a time.
+It is killed as it is about to commit for the Nth time (`commits`); 0: as the earlier keys are about to be thrown away,
+and the file of the new ones is not in its place yet. Five rows are sealed at a time.
 """
 
-import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
 
 from sqlalchemy.engine.base import Transaction
@@ -27,7 +24,7 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def main(url: str, keys: Path, commits: int) -> None:
+async def rewrap(url: str, keys: Path, commits: int) -> None:
     clock, left, commit = ImpatientClock(), commits, Transaction.commit
 
     def counted(transaction: Transaction) -> None:
@@ -47,7 +44,3 @@ async def main(url: str, keys: Path, commits: int) -> None:
             sealing=database.sealing, stored=SqlResealing(database), bookmarks=SqlBookmarks(database), clock=clock
         )
         await rotation.rewrap()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

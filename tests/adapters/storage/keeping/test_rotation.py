@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,12 @@ from bot.core.rules.actions import Delete
 from storage.database import Database
 from storage.records import resealing
 from storage.tables import incidents
+from tests.adapters.storage.keeping.killed_rewrap import rewrap
 from tests.adapters.storage.keeping.test_sealing import PLANTED, opened, plant, rotation, said
 from tests.builders import NOW, home, later, settlement
 from tests.contracts.stores import Store
 from tests.fakes.clock import ImpatientClock
+from tests.servers.forks import Fork
 
 
 async def offend(here: Store, numbers: range) -> None:
@@ -34,10 +35,8 @@ async def readable(here: Store) -> int:
 
 
 async def killed(url: str, keys: Path, commits: int) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.adapters.storage.keeping.killed_rewrap", url, str(keys), str(commits)
-    )
-    assert await process.wait() == -signal.SIGKILL
+    with Fork(rewrap, url, keys, commits) as process:
+        assert await process.ended() == -signal.SIGKILL, process.stderr
 
 
 @pytest.mark.parametrize("deaths", [(2, 3), (9, 0), (0, 0)])

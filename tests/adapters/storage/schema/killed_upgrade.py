@@ -1,13 +1,10 @@
-"""A process that dies while it brings a database up to date:
-`python -m tests.adapters.storage.schema.killed_upgrade URL N`.
+"""A process that dies while it brings a database up to date.
 
-It is killed as it is about to commit for the Nth time; rows are rewritten two at a time.
+It is killed as it is about to commit for the Nth time (`commits`); rows are rewritten two at a time.
 """
 
-import asyncio
 import os
 import signal
-import sys
 
 from sqlalchemy import Connection
 
@@ -16,7 +13,7 @@ from storage.migrations import rewriting
 from tests.fakes.clock import ManualClock
 
 
-async def main(url: str, commits: int) -> None:
+async def bring_up_to_date(url: str, commits: int) -> None:
     commit, left = Connection.commit, commits
 
     def counted(connection: Connection) -> None:
@@ -30,7 +27,3 @@ async def main(url: str, commits: int) -> None:
     Connection.commit = counted  # type: ignore[assignment, method-assign]
     async with Database.open(url, ManualClock()):
         pass
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))

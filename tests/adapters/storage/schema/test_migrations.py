@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -42,8 +41,10 @@ from storage.settings.api_keys import SqlApiKeys
 from storage.settings.communities import SqlCommunities
 from storage.settings.journal import SqlJournal
 from storage.tables import cases, verdicts
+from tests.adapters.storage.schema import killed_upgrade
 from tests.builders import DISCORD, NOW, TELEGRAM, decision, home, later, message, settlement
 from tests.fakes.clock import ManualClock
+from tests.servers.forks import Fork
 
 STEPS = sorted(step.revision for step in ScriptDirectory(str(Path(str(migrations.__file__)).parent)).walk_revisions())
 #: Whoever updates comes from one of the last; of the others every fourth shows nearly as much.
@@ -245,10 +246,8 @@ def test_an_upgrade_that_was_killed_goes_on_where_it_was(url: str, commits: int)
         there = [row for number in range(1, 6) for row in on_record(number, SERVER)]
         there += [revision(number, GROUP, settled_at=None, score=None, ms=None) for number in range(6, 9)]
         await left_by(url, "0009", there)
-        killed = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.adapters.storage.schema.killed_upgrade", url, str(commits)
-        )
-        assert await killed.wait() == -signal.SIGKILL
+        with Fork(killed_upgrade.bring_up_to_date, url, commits) as killed:
+            assert await killed.ended() == -signal.SIGKILL, killed.stderr
         async with Database.open(url, ManualClock()) as database:
             assert len(await SqlIncidents(database).between(NOW, later(1), SERVER)) == 5
             inbox = SqlInbox(database)
