@@ -13,13 +13,13 @@ from adapters.guards.composed.beside import BesideGuard
 from adapters.guards.composed.calibrated import CalibratedGuard
 from adapters.guards.composed.cascade import CascadeGuard
 from adapters.guards.dialects import DIALECTS
-from adapters.guards.embedded import CommentsGuard, KindsGuard
 from adapters.guards.moderations import ModerationsGuard
 from adapters.guards.policy import ChatForm, ModelGuard
 from adapters.guards.vllm_server import VllmServers
 from bot.core.evaluation.calibration import Calibration, Scale
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.verdict import Exchange, Task, Verdict
+from tests import shipped
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.guard import GuardServer
@@ -35,17 +35,17 @@ GOOD = "오늘 날씨가 참 좋네요"
 
 @asynccontextmanager
 async def embedded() -> AsyncIterator[Guard]:
-    yield CommentsGuard()
+    yield shipped.comments()
 
 
 @asynccontextmanager
 async def kinds() -> AsyncIterator[Guard]:
-    yield KindsGuard()
+    yield shipped.kinds()
 
 
 @asynccontextmanager
 async def ngrams() -> AsyncIterator[Guard]:
-    yield KindsGuard(encoder=False)
+    yield shipped.kinds(encoder=False)
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def server() -> AsyncIterator[Guard]:
 @asynccontextmanager
 async def cascade() -> AsyncIterator[Guard]:
     async with server() as second:
-        yield CascadeGuard(KindsGuard(encoder=False), second, threshold=0.05, sample=0.5)
+        yield CascadeGuard(shipped.kinds(encoder=False), second, threshold=0.05, sample=0.5)
 
 
 @asynccontextmanager
@@ -94,12 +94,12 @@ async def classifier() -> AsyncIterator[Guard]:
 @asynccontextmanager
 async def beside() -> AsyncIterator[Guard]:
     async with server() as model:
-        yield BesideGuard(model, KindsGuard(encoder=False))
+        yield BesideGuard(model, shipped.kinds(encoder=False))
 
 
 @asynccontextmanager
 async def calibrated() -> AsyncIterator[Guard]:
-    guard = CommentsGuard()
+    guard = shipped.comments()
     scale = Scale(temperature=2.0, bias=0.1, rows=100, raw_loss=0.5, loss=0.4)
     yield CalibratedGuard(guard, Calibration(guard=guard.version, scales={Task.PROMPT_HARM: scale}))
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from adapters.guards.composed.beside import BesideGuard
-from adapters.guards.embedded import CommentsGuard, KindsGuard
 from adapters.guards.embedded.kinds import SHIPPED as FILE
 from bot.app.guards import FORMER, capabilities, guard, judges, remarks
 from bot.config import Config
 from bot.core.guarding.verdict import GuardVersion
 from bot.core.text.catalogue import texts
+from tests import shipped
 from tests.fakes.guarding import ScriptedGuard
 
 SAY = texts("en")
-TODAY, FAST = KindsGuard().version, KindsGuard(encoder=False).version
+TODAY, FAST = shipped.kinds().version, shipped.kinds(encoder=False).version
 
 
 def config(**keys: object) -> Config:
@@ -40,7 +40,7 @@ def chosen(settings: Config, name: str | None = None) -> GuardVersion:
         ({"name": "embedded", "revision": "main"}, TODAY),
         ({"name": "encoder"}, TODAY),
         ({"encoder": False}, FAST),
-        ({"revision": FORMER}, CommentsGuard().version),
+        ({"revision": FORMER}, shipped.comments().version),
     ],
 )
 def test_the_embedded_guard_is_the_new_one_unless_the_one_before_is_pinned(
@@ -63,7 +63,7 @@ def test_the_embedded_guard_may_be_of_files_elsewhere(tmp_path: Path) -> None:
 
 
 def test_the_revision_to_pin_is_that_of_the_file_that_ships() -> None:
-    assert CommentsGuard().version.model == FORMER
+    assert shipped.comments().version.model == FORMER
 
 
 def test_n_grams_are_asked_before_a_model_and_the_whole_guard_stands_in_for_it() -> None:

@@ -22,11 +22,12 @@ from adapters.guards.embedded.training.linear import TRAINING, TrainingReport, e
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange, Task, Unscreened, Verdict
 from bot.core.text.views import canonical
+from tests import shipped
 
 PROJECT = Path(__file__).resolve().parents[3]
 DATA = Path(os.environ.get("JIKIMI_DATA", PROJECT.parent / "shared" / "data")) / "korean"
 
-GUARD = CommentsGuard()
+GUARD = shipped.comments()
 RATES = phrase_rates(
     lambda phrases: [score.probability for score in GUARD.model.score(phrases)], GUARD.thresholds["flag"]
 )

@@ -21,9 +21,10 @@ from adapters.guards.embedded.training.corpora import kmhas_test, own
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import YES, Exchange, Part, Unscreened, Verdict
+from tests import shipped
 
-MODEL, FAST = KindModel.load(), KindModel.load(encoder=False)
-GUARD = KindsGuard()
+GUARD = shipped.kinds()
+MODEL, FAST = GUARD.model, shipped.kinds(encoder=False).model
 FILLING = "오늘 점심은 김치찌개 먹고 산책했어요. "
 BAD = "너 같은 병신은 나가 죽어라"
 CORPUS = Path(__file__).parents[3] / "corpus"

@@ -13,7 +13,6 @@ import pytest
 
 from adapters.guards.dialects import DIALECTS
 from adapters.guards.dialects.user_text import harmless
-from adapters.guards.embedded import CommentsGuard, KindsGuard
 from bot.config import preset
 from bot.core.chat.links import link_to, links_in, place_of
 from bot.core.chat.message import Author, Message, MessageRef
@@ -24,6 +23,7 @@ from bot.core.rules.conditions import Condition, Group, Link, NoText, Overrides,
 from bot.core.text.likeness import sketch
 from bot.core.text.patterns import expression
 from bot.core.text.views import canonical, readings, views
+from tests import shipped
 from tests.builders import REHEARSAL
 
 parser = import_module("re._parser")  # see bot/core/text/patterns.py
@@ -40,7 +40,7 @@ OWN = Text(
 )
 
 
-def shipped() -> dict[str, Group]:
+def groups() -> dict[str, Group]:
     asked: list[Condition] = [c for rule in preset("strict") for c in rule.rule().when]
     texts = [c.text if isinstance(c, NoText) else c for c in asked if isinstance(c, Text | NoText)]
     return {text.group.name: text.group for text in texts if text.group}
@@ -61,7 +61,7 @@ def holds(condition: Condition) -> Callable[[str], object]:
     return check
 
 
-KINDS, COMMENTS, MODEL = KindsGuard(encoder=False), CommentsGuard(), DIALECTS["wildguard-ko"]
+KINDS, COMMENTS, MODEL = shipped.kinds(encoder=False), shipped.comments(), DIALECTS["wildguard-ko"]
 
 READERS: dict[str, Callable[[str], object]] = {
     "canonical": canonical,
@@ -80,7 +80,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "text in a prompt": lambda text: harmless(text, MODEL.sections),
     "questions": lambda text: MODEL.questions(Exchange(prompt=text, response=text)),
     "own words": OWN.find,
-    **{name: Text(group=group).find for name, group in shipped().items()},
+    **{name: Text(group=group).find for name, group in groups().items()},
 }
 
 PERIODIC = [
@@ -120,7 +120,7 @@ def attacks() -> dict[str, Callable[[int], str]]:
         f"nested {a!a}": nested(a, b) for a, b in ("()", "[]", "「」", "\u2067\u2069", "\u202b\u202c", "\u202e\u202c")
     }
     dice = random.Random(11)
-    for name, group in shipped().items():
+    for name, group in groups().items():
         patterns = [*group.any_of, *group.unless]
         for pattern in dice.sample(patterns, min(6, len(patterns))):
             parts = list(letters(parser.parse(expression(pattern)))) or [" "]
