@@ -22,7 +22,7 @@ import typer
 
 from bot.cli.bench.shipped import shipped_messages
 from bot.cli.line import Line
-from bot.cli.shown import print_json
+from bot.cli.shown import Tabular, show
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange
 from bot.core.text.catalogue import Texts
@@ -30,7 +30,6 @@ from bot.core.text.catalogue import texts as in_language
 
 if TYPE_CHECKING:
     from bot.cli.bench.loads import Exchanges, Load, Row
-    from bot.cli.tables import Tabular
     from bot.core.guarding.ports import Guard
 
 #: What can be measured, in this order. An engine serves one mode, so there are up to three starts.
@@ -128,8 +127,6 @@ def bench_guard(
         if server and "server" in only:
             rows += asyncio.run(_over_http(server, dialect, tokenizer, exchanges, load))
     if not as_json:
-        from bot.cli.tables import show
-
         show([_table(rows, say)])
         return
     result = {
@@ -140,7 +137,7 @@ def bench_guard(
         "rows": [asdict(row) for row in rows],
         "ratios": _ratios(rows),
     }
-    print_json(result)
+    print(json.dumps(result, ensure_ascii=False), flush=True)
 
 
 async def _by_itself(section: str, guard: "Guard", exchanges: "Exchanges", load: "Load") -> list["Row"]:
@@ -236,10 +233,8 @@ def _ratios(rows: Sequence["Row"]) -> dict[str, float]:
     }
 
 
-def _table(rows: Sequence["Row"], say: Texts) -> "Tabular":
+def _table(rows: Sequence["Row"], say: Texts) -> Tabular:
     """Rates are medians of the rounds, with the slowest and the fastest."""
-    from bot.cli.tables import Tabular
-
     lines = [
         (
             f"{row.section} {row.texts}",

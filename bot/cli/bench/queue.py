@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.line import Line
-from bot.cli.shown import print_json
+from bot.cli.shown import Tabular, print_json, show
 from bot.core.text.catalogue import Texts
 
 OFFERED = (1_000, 1_500, 4_000)  # messages a second; the last is twice what the card can do
@@ -37,8 +37,6 @@ def bench_queue(seconds: float, say: Texts, *, as_json: bool) -> None:
         rows = [{"way": way, "offered": rate, **figures} for (way, rate), figures in found.items()]
         print_json({"rows": rows, "goodput_at_twice_the_capacity": goodput})
         return
-    from bot.cli.tables import Tabular, show
-
     lines = [(name, *map(str, (rate or "-", *figures.values()))) for (name, rate), figures in found.items()]
     notes = [say("bench.queue.goodput", way=way, share=share, seconds=IN_TIME) for way, share in goodput.items()]
     columns = ("", *(say[f"bench.queue.{name}"] for name in ("offered", "per_second", "in_time")), "p50 ms", "p99 ms")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.line import DEFAULT_SCORES, Line
-from bot.cli.shown import print_json
+from bot.cli.shown import Tabular, print_json, show
 from bot.core.base.errors import Broken
 from bot.core.evaluation.calibration import Calibration, CannotFit, Scale, fit
 from bot.core.evaluation.measures import calibration_error
@@ -18,7 +18,6 @@ from bot.core.guarding.verdict import Task
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
-    from bot.cli.tables import Tabular
     from bot.config import Config
 
 
@@ -79,7 +78,6 @@ async def calibrate(
     as in the data, or the share `prevalence`. Raises `Broken` where no task can be fitted."""
     from bot.app import tools
     from bot.cli.evaluation.judging import judge_rows
-    from bot.cli.tables import show
 
     rows = [row for path in data for row in tools.labelled(path)]
     judged = await judge_rows(rows, guard, config, say, scores, raw=True)
@@ -126,7 +124,6 @@ def _table(
 ) -> "Tabular":
     """`errors`: of each task's scores, raw and scaled."""
     from bot.cli.evaluation.shown import number
-    from bot.cli.tables import Tabular
 
     return Tabular(
         title=say("calibrate.title", guard=calibration.guard.name, model=calibration.guard.model, path=out),

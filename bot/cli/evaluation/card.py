@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.app import tools
 from bot.cli.evaluation.judging import Study, judge_rows, sampled
-from bot.cli.tables import Outlet, Tabular
+from bot.cli.shown import Outlet, Tabular
 from bot.config import Config
 from bot.core.base.errors import Broken
 from bot.core.evaluation.quality import evaluate

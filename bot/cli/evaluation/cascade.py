@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.line import Line
+from bot.cli.shown import Outlet, Tabular
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
 
-if TYPE_CHECKING:  # pydantic, and what draws tables: not for `--help`
-    from bot.cli.tables import Outlet
+if TYPE_CHECKING:  # pydantic: not for `--help`
     from bot.config import Config
     from bot.core.evaluation.measures import Interval
     from bot.core.guarding.verdict import Screening
@@ -37,8 +37,6 @@ def declare(line: Line) -> None:
             Path | None, typer.Option("--markdown", help=say["help.eval_markdown"], show_default=False)
         ] = None,
     ) -> None:
-        from bot.cli.tables import Outlet
-
         if not (data or outputs):
             raise Broken(say["skipped.how"])
         outlet = Outlet(as_json=as_json, markdown=markdown)
@@ -50,7 +48,6 @@ async def bench_cascade(
 ) -> None:
     """No second guard is asked."""
     from bot.app import guards, tools
-    from bot.cli.tables import Tabular
     from bot.core.evaluation.skipping import skipping
 
     rows = [row for path in data for row in tools.labelled(path)]

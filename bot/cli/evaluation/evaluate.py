@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.line import DEFAULT_SCORES, Line
+from bot.cli.shown import Outlet
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.cli.evaluation.judging import Study
-    from bot.cli.tables import Outlet
     from bot.config import Config
 
 
@@ -59,7 +59,6 @@ def declare(line: Line) -> None:
         from bot.cli.evaluation import card as cards
         from bot.cli.evaluation.judging import Study
         from bot.cli.evaluation.recorded import recorded
-        from bot.cli.tables import Outlet
 
         if sum(map(bool, (data, card, outputs))) != 1:
             raise Broken(say["eval.how"])

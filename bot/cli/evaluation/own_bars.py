@@ -6,14 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.cli.line import place_of
-from bot.cli.shown import print_json
+from bot.cli.shown import Tabular, print_json, show
 from bot.core.reporting.advice import OwnBar, own_bar
 from bot.core.reporting.what_if import bar_of, kinds_of
 from bot.core.text.catalogue import Texts
 from bot.wording.reasons import rule_name
 
 if TYPE_CHECKING:
-    from bot.cli.tables import Tabular
     from bot.config import Config
 
 
@@ -29,7 +28,6 @@ async def own_bars(
 ) -> None:
     """It reads beside a running process, and changes nothing."""
     from bot.app import keeping
-    from bot.cli.tables import show
     from bot.core.communities.community import Community
 
     found: dict[str, OwnBar] = {}
@@ -54,7 +52,6 @@ async def own_bars(
 
 def _table(found: Mapping[str, OwnBar], name: str, wanted: float, lasting: timedelta, say: Texts) -> "Tabular":
     from bot.cli.evaluation.shown import number
-    from bot.cli.tables import Tabular
 
     rows = []
     for rule, one in found.items():

@@ -5,8 +5,7 @@ from typing import Any
 
 from bot.app import tools
 from bot.cli.evaluation.shown import CELLS, number
-from bot.cli.shown import print_json
-from bot.cli.tables import Tabular, show
+from bot.cli.shown import Tabular, print_json, show
 from bot.core.evaluation.measures import Confusion
 from bot.core.text.catalogue import Texts
 

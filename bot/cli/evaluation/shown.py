@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bot.cli.tables import Tabular
+from bot.cli.shown import Tabular
 from bot.core.evaluation.measures import Comparison, Measure
 from bot.core.evaluation.quality import CascadeFigures, Evaluation, TaskQuality
 from bot.core.guarding.verdict import Task
