@@ -32,7 +32,7 @@ _MESSAGES = """
 """
 _ACTIONS = """
     SELECT m.platform, m.message, i.id AS incident, c.number, c.code, a.kind, a.state, a.reason, a.attempts,
-        i.author, to_timestamp(a.finished_at / 1e6) AS at
+        i.author, to_timestamp(a.finished_at / 1e6) AS at, to_timestamp(m.sent_at / 1e6) AS sent
     FROM incidents i JOIN messages m ON m.id = i.message JOIN cases c ON c.incident = i.id
     JOIN actions a ON a.incident = i.id
 """
@@ -77,6 +77,11 @@ class Planned:
     attempts: int = 1
     author: str = ""
     at: datetime | None = None
+    sent: datetime | None = None  # its message, by the network's clock, which is never wrong
+
+    def is_near(self, other: "Planned") -> bool:
+        times = ((self.at, other.at), (self.sent, other.sent))
+        return any(one and another and abs(one - another) <= AWHILE for one, another in times)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,14 +165,10 @@ def _decided(seen: Seen, harmful: Collection[str], harmless: Collection[str]) ->
 def _said(seen: Seen) -> Iterator[str]:
     yield from _some("warned twice", [code for code, times in seen.warnings.items() if times > 1])
     warned = [one for one in seen.actions if one.kind == "warn" and one.state == "done"]
-    told = [(one.author, one.at) for one in warned if one.code in seen.warnings and one.at]
+    told = [one for one in warned if one.code in seen.warnings]
     unsaid = [one for one in warned if one.code not in seen.warnings]
     # Who floods is told once in a while, and that counts for all.
-    alone = [
-        one.code
-        for one in unsaid
-        if not any(one.author == who and one.at and abs(one.at - at) <= AWHILE for who, at in told)
-    ]
+    alone = [one.code for one in unsaid if not any(one.author == other.author and one.is_near(other) for other in told)]
     yield from _some("warned on record only", alone)
     may = {one.code for one in seen.actions if one.kind == "warn" and one.state in ("done", "unconfirmed")}
     yield from _some("warned, and not on record", seen.warnings.keys() - may)
@@ -217,7 +218,7 @@ def _seen(place: Place, world: World, messages: Sequence[Any], actions: Sequence
         for row in said
         if row["platform"] == platform
     }
-    columns = ("message", "incident", "number", "code", "kind", "state", "reason", "attempts", "author", "at")
+    columns = ("message", "incident", "number", "code", "kind", "state", "reason", "attempts", "author", "at", "sent")
     return Seen(
         written=world.written.get(platform, {}),
         kept={row["message"]: (row["times"], row["settled"], row["judged"]) for row in messages},

@@ -13,13 +13,15 @@ from tests.courses.product import Product
 
 AGAIN = 1.0  # seconds until whoever supervises it begins a process again
 STOPS = 60.0  # seconds that one may take to end itself where the machine is busy
-BEGUN = "일을 시작합니다".encode()  # what it says when it is ready
+BEGUN = "일을 시작합니다".encode()  # what it says when it is ready,
+TAKEN_OVER = "그사이 다른 프로세스가 일을 넘겨받았습니다".encode()  # and when it ends because it was taken for dead
 GREW = 1.5, 64  # times, and MiB more, that a process may have of the memory that it began with
 
 
 @dataclass(slots=True)
 class Worker:
-    """One process after the other. `ends`: exit codes, and whether it had begun and nobody had asked it to end."""
+    """One process after the other. `ends`: exit codes, and whether it had begun, and nobody had asked it to end or
+    gone on with what it was connected to."""
 
     product: Product
     ends: list[tuple[int, bool]] = field(default_factory=list)
@@ -41,9 +43,13 @@ class Worker:
         return self.product.process.returncode is None
 
     def begun(self) -> bool:
+        return BEGUN in self.heard()
+
+    def heard(self) -> bytes:
+        """What the latest has said."""
         with self.log.open("rb") as log:
             log.seek(self.said)
-            return BEGUN in log.read()
+            return log.read()
 
     async def begin(self) -> None:
         self.said = self.log.stat().st_size if self.log.exists() else 0
@@ -124,6 +130,7 @@ class Crew:
     async def _supervise(self, worker: Worker) -> None:
         while True:
             code = await worker.product.process.wait()
-            worker.ends.append((code, worker.begun() and not worker.asked))
+            by_itself = worker.begun() and not worker.asked and TAKEN_OVER not in worker.heard()
+            worker.ends.append((code, by_itself))
             await asyncio.sleep(AGAIN)
             await worker.begin()

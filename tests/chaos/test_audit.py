@@ -101,6 +101,16 @@ def test_nobody_is_warned_of_a_flood_twice_in_a_while_but_for_the_seconds_of_a_h
     assert not list(problems(replace(again, floods=[FLOOD, said(False, False, False, True, True, at=90.0)])))
 
 
+def test_who_was_warned_by_a_wrong_clock_was_told_all_the_same() -> None:
+    told = replace(WARNED, author="7", at=later(1_000), sent=NOW)
+    unsaid = replace(told, incident=2, message="4", number=8, code="XY", at=NOW, sent=later(9))
+    kept, written = {**WELL.kept, "4": (1, True, True)}, {**WELL.written, "4": "나쁜 말 4"}
+    seen = replace(WELL, kept=kept, written=written, actions=[DELETED, told, SHOWN, unsaid])
+    assert not list(problems(seen))
+    apart = replace(unsaid, sent=later(900))
+    assert "warned on record only" in next(iter(problems(replace(seen, actions=[DELETED, told, SHOWN, apart]))))
+
+
 def test_what_people_said_is_found_in_a_log_and_so_is_a_log_without_end(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("begun\nstored 나쁜 말 3\n", "utf-8")
     assert [*logged([tmp_path / "log"], 10)] == ["log says what somebody wrote (나쁜 말)"]
