@@ -4,8 +4,9 @@ What it promises:
   fair           communities take turns by tokens, so neither a raid nor long texts in one starve the others; a text
                  that several wait for stands in the line of each
   fresh first    deadlines go before what is fresh, and a backlog is judged only when nothing else waits
-  prompt         in one line the oldest goes first; once somebody waits for more than `behind`, the line is too long for
-                 everybody to be served at once: then what a cheap guard finds most harmful, the newest first
+  prompt         in one line the oldest goes first; once somebody waits for more than half of `behind`, the line is too
+                 long for everybody to be answered within that: then of all who wait, and of who comes, what a cheap
+                 guard finds most harmful, the newest first
   once           identical texts are judged once: asked at the same time they share a judgement, asked again
                  soon they get the remembered one
   continuous     each answer returns on its own, and makes room for what waits; what comes within `gather` goes together
@@ -41,8 +42,9 @@ from bot.core.guarding.verdict import AWAY, LATE, Exchange, Route, Screening, Un
 @dataclass(slots=True, kw_only=True)
 class GuardQueue:
     """Times in seconds: `patience` is the least for one call of the guard, `grace` for an exchange from asking to
-    `Unscreened`, `deadline` from when it came up; `gather` is the most that it waits for others to go with.
-    `batch`: the most exchanges of a call. `stand_in` is a cheap guard that is never away."""
+    `Unscreened`, `deadline` from when it came up; an answer after `behind` is late, for half of which it may wait here;
+    `gather` is the most that it waits for others to go with. `batch`: the most exchanges of a call. `stand_in` is a
+    cheap guard that is never away."""
 
     GATHERED = 0.05  # of the guard's latency, if that is less than `gather`
     GATHERED_FOR_SERVERS = 0.005
@@ -70,7 +72,7 @@ class GuardQueue:
 
     def __post_init__(self) -> None:
         self._tokens = counting(self.guard)
-        self._tickets = Tickets(behind=self.behind, figures=self.figures)
+        self._tickets = Tickets(behind=self.behind / 2, figures=self.figures)
         self._remembered = Remembered(
             most=self.remember, lasting=self.remember_for, clock=self.clock, figures=self.figures
         )
@@ -149,11 +151,12 @@ class GuardQueue:
             group.create_task(self._calls.greet_while_away())
             group.create_task(self._let_stand_in())
             group.create_task(self._lose_patience())
+            if self.stand_in:
+                group.create_task(self._stand_in.rank(self._tickets))
 
     async def _serve(self, group: asyncio.TaskGroup) -> None:
         while True:
             await self._circuit.closed.wait()
-            await self._stand_in.rank(self._tickets)
             self._tickets.work.clear()
             self._calls.returned.clear()
             if taken := self._tickets.take(self._calls.room, self.clock.monotonic()):

@@ -1,5 +1,6 @@
 """Exchanges -> the word of a cheap guard that is never away, for those who would rather have that than wait."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,13 +29,19 @@ class StandIn:
         return self.guard is not None and task in self.guard.tasks
 
     async def rank(self, tickets: Tickets) -> None:
-        """What came while the line was too long goes by how harmful it looks."""
-        while unranked := tickets.unranked:
-            some, tickets.unranked = unranked[:TOGETHER], unranked[TOGETHER:]
-            await self.look_at([ticket for ticket, _ in some])
-            for ticket, waiter in some:
-                harm = ticket.opinion.harm if isinstance(ticket.opinion, Verdict) else None
-                tickets.rank(ticket, waiter, harm or 0.0)
+        """What waits while the line is too long goes by how harmful it looks, in tenths. The guard does not wait for
+        that, and the newest are looked at first: they are next. Never returns."""
+        while True:
+            await tickets.to_see.wait()
+            some = tickets.unseen[-TOGETHER:]
+            del tickets.unseen[-TOGETHER:]
+            if not some:
+                tickets.to_see.clear()
+            await self.look_at(ticket for ticket in some if ticket.waits)
+            for ticket in some:
+                if isinstance(ticket.opinion, Verdict) and (harm := round(ticket.opinion.harm or 0.0, 1)):
+                    tickets.lift(ticket, harm)
+            await asyncio.sleep(0)
 
     async def look_at(self, tickets: Iterable[Ticket]) -> None:
         """Each has its opinion then, where there is somebody to have one."""

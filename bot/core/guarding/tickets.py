@@ -3,13 +3,13 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from bot.core.chat.message import CommunityRef
 from bot.core.guarding.figures import QueueFigures
-from bot.core.guarding.lines import Lines, Rank
+from bot.core.guarding.lines import Lines
 from bot.core.guarding.verdict import Exchange, Screening
 
 #: An exchange and whether a stand-in will do, as a keyed hash: what was said is not kept to remember what was judged.
@@ -80,18 +80,20 @@ class Ticket:
 
 @dataclass(slots=True, kw_only=True)
 class Tickets:
-    """All that is not answered yet. Once somebody waits for more than `behind` (seconds), those who come without a
-    deadline are `unranked` until somebody says how harmful they may be."""
+    """All that is not answered yet. While somebody waits for more than `behind` (seconds), the newest go first among
+    those without a deadline, and all of them are `unseen` until somebody says how harmful they look."""
 
     behind: float
     figures: QueueFigures
     work: asyncio.Event = field(default_factory=asyncio.Event)
     newcomer: asyncio.Event = field(default_factory=asyncio.Event)
-    unranked: list[tuple[Ticket, Waiter]] = field(default_factory=list)
+    unseen: list[Ticket] = field(default_factory=list)  # the newest last, and some that do not wait any more
+    to_see: asyncio.Event = field(default_factory=asyncio.Event)
     _open: dict[Key, Ticket] = field(default_factory=dict)
     _lines: tuple[Lines[Ticket], ...] = field(init=False)
     _by_age: deque[Ticket] = field(default_factory=deque)  # those that wait, and some that do not any more
     _backlog_by_age: deque[Ticket] = field(default_factory=deque)
+    _newest_first: bool = False
 
     def __post_init__(self) -> None:
         self._lines = tuple(Lines[Ticket](lambda ticket: ticket.waits) for _ in Class)
@@ -109,17 +111,19 @@ class Tickets:
             self._waits(ticket)
         if not ticket.waits or (waiter.community, waiter.standing) in ticket.places:
             return
-        if waiter.standing is not Class.URGENT and self.is_behind(now):
-            ticket.places.add((waiter.community, waiter.standing))
-            self.unranked.append((ticket, waiter))
-        else:
-            self._stand(ticket, waiter, (1, waiter.asked_at, 0.0))
+        ticket.places.add((waiter.community, waiter.standing))
+        self._lines[waiter.standing].join(waiter.community, ticket)
         (self._backlog_by_age if waiter.standing is Class.BACKLOG else self._by_age).append(ticket)
+        self._order(now)
+        if self._newest_first and waiter.standing is not Class.URGENT:
+            self._not_seen([ticket])
 
-    def rank(self, ticket: Ticket, waiter: Waiter, harm: float) -> None:
-        """In tenths, and the newest first."""
-        if ticket.waits:
-            self._stand(ticket, waiter, (2, -round(harm, 1), -waiter.asked_at))
+    def lift(self, ticket: Ticket, harm: float) -> None:
+        """It goes, while the newest go first, before those that look less harmful."""
+        places = {(waiter.community, waiter.standing): waiter.asked_at for waiter in ticket.waiters}
+        for (community, standing), asked_at in places.items() if ticket.waits else ():
+            if standing is not Class.URGENT:
+                self._lines[standing].lift(community, ticket, harm, asked_at)
 
     def come_back(self, ticket: Ticket) -> None:
         """Before everybody else: it had its turn already."""
@@ -128,7 +132,8 @@ class Tickets:
         self._by_age.appendleft(ticket)
         for waiter in ticket.waiters:
             if not waiter.answer.done() and (waiter.community, waiter.standing) not in ticket.places:
-                self._stand(ticket, waiter, (0, waiter.asked_at, 0.0))
+                ticket.places.add((waiter.community, waiter.standing))
+                self._lines[waiter.standing].come_back(waiter.community, ticket, waiter.asked_at)
 
     def waiting(self) -> list[Ticket]:
         """Once each, those who ask for something fresh first."""
@@ -141,10 +146,11 @@ class Tickets:
     def take(self, tokens: float, now: float) -> list[Ticket]:
         """Those whose turn it is, as many as there is room for: the last one may need more than that."""
         taken: list[Ticket] = []
+        self._order(now)
         for standing, lines in zip(Class, self._lines, strict=True):
             while tokens > 0:
                 among = lines.communities
-                ticket = lines.next()
+                ticket = lines.next(oldest_first=standing is Class.URGENT or not self._newest_first)
                 if ticket is None:
                     break
                 self.leave(ticket)
@@ -189,9 +195,17 @@ class Tickets:
             self._by_age.popleft()
         return bool(self._by_age) and self._by_age[0].asked_at < now - self.behind
 
-    def _stand(self, ticket: Ticket, waiter: Waiter, rank: Rank) -> None:
-        ticket.places.add((waiter.community, waiter.standing))
-        self._lines[waiter.standing].join(waiter.community, ticket, rank)
+    def _order(self, now: float) -> None:
+        if self._newest_first is not self.is_behind(now):
+            self._newest_first, self.unseen = not self._newest_first, []
+            if self._newest_first:
+                self._not_seen((*self._backlog_by_age, *self._by_age))
+
+    def _not_seen(self, tickets: Iterable[Ticket]) -> None:
+        self.unseen += tickets
+        if len(self.unseen) > 2 * self.figures.waiting:
+            self.unseen = [ticket for ticket in self.unseen if ticket.waits]
+        self.to_see.set()
 
     def _waits(self, ticket: Ticket) -> None:
         ticket.waits = True

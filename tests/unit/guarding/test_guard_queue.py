@@ -426,7 +426,7 @@ def test_a_line_that_is_too_long_goes_by_deadline_then_harm_then_the_newest() ->
         guard.hold.set()
         await asyncio.gather(*early, *more)
         order = [exchange.prompt for batch in guard.asked for exchange in batch][2:]
-        assert order == ["급함", "먼저 2", "나쁜 말 2", "나쁜 말 1", "나쁜 말 0", "말 2", "말 1", "말 0"]
+        assert order == ["급함", "나쁜 말 2", "나쁜 말 1", "나쁜 말 0", "말 2", "말 1", "말 0", "먼저 2"]
 
     run(scenario, stand_in=StandIn({f"나쁜 말 {n}": 0.9 for n in range(3)}))
 

@@ -47,6 +47,11 @@ class Asked:
         return self.answer.__await__()
 
     @property
+    def by_the_guard(self) -> bool:
+        found = self.found if self.answer.done() else None
+        return isinstance(found, Verdict) and found.route is not Route.HURRIED
+
+    @property
     def found(self) -> Screening:
         return self.answer.result()
 
@@ -114,6 +119,34 @@ def test_twice_the_capacity_costs_no_capacity(engine: Engine, capacity: int, sec
             assert judged >= 0.9 * capacity * seconds
             assert judged >= 0.95 * guard.judged, "what the engine did was for somebody"
             assert queue.figures.outages == 0
+
+    run(scenario())
+
+
+class Pondering(ScriptedGuard):
+    """So many seconds for each text, one after another."""
+
+    def __init__(self, answers: dict[str, float], seconds: float) -> None:
+        super().__init__(answers)
+        self._seconds, self._one = seconds, asyncio.Lock()
+
+    async def judge(self, exchanges: Sequence[Exchange]) -> Sequence[Screening]:
+        async with self._one:
+            await asyncio.sleep(self._seconds * len(exchanges))
+            return await super().judge(exchanges)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.0005], ids=["at once", "half of what comes"])
+def test_at_twice_the_capacity_the_guard_answers_as_much_as_it_can_within_a_second(seconds: float) -> None:
+    """From the first one that comes on, and however slow the stand-in is to say what looks harmful."""
+
+    async def scenario() -> None:
+        stand_in = Pondering({f"글 {n}": 0.9 for n in range(0, 12_000, 9)}, seconds)
+        async with serving(SimulatedEngine(H100), stand_in=stand_in) as queue:
+            asked = await _offered(queue, 4000, 3, provisional=True)
+            prompt = sum(one.by_the_guard and (one.took or 0.0) <= 1.0 for one in asked)
+            assert prompt >= 0.9 * 2000 * 3
+            assert queue.figures.outages == queue.figures.unscreened == 0
 
     run(scenario())
 
