@@ -27,6 +27,14 @@ def embedded() -> Guard:
     return KindsGuard()
 
 
+def judges(model: Guard) -> tuple[Guard, Guard]:
+    """Who judges in an application, and who stands in."""
+    from adapters.guards.composed.beside import BesideGuard
+
+    stand_in = embedded()
+    return BesideGuard(model, stand_in), stand_in
+
+
 def classifier(folder: Path) -> Guard:
     """An encoder on this processor; what its labels mean does not matter to how fast it is."""
     from adapters.guards.classifier import ClassifierGuard, OnnxNetwork
@@ -37,5 +45,6 @@ def classifier(folder: Path) -> Guard:
 
 
 __all__ = [
-    "UNPARSEABLE", "CardSnippet", "RawEngine", "SystemClock", "classifier", "device", "embedded", "servers", "versions"
+    "UNPARSEABLE", "CardSnippet", "RawEngine", "SystemClock", "classifier", "device", "embedded", "judges", "servers",
+    "versions",
 ]  # fmt: skip

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 #: What can be measured, in this order. An engine serves one mode, so there are up to three starts.
 WITHOUT_VLLM = ("embedded", "classifier")
-OF_A_MODEL = ("snippet", "bulk-chat", "raw-generate", "queue-generate", "raw-classify", "queue-classify", "server")
+OF_A_MODEL = (
+    "snippet", "bulk-chat", "raw-generate", "queue-generate", "flow-generate", "raw-classify", "queue-classify",
+    "flow-classify", "server",
+)  # fmt: skip
 SECTIONS = (*WITHOUT_VLLM, *OF_A_MODEL)
 
 LONG = 30  # texts that make a long one: some 1,000 tokens
@@ -42,6 +45,7 @@ LONG = 30  # texts that make a long one: some 1,000 tokens
 #: As a model name: random weights in the shape of Llama 3.2 3B. Right for speed, useless for answers.
 DUMMY_3B = "3b-dummy"
 
+EXCHANGES = "chat,pairs,long"
 SHARES = "0.5,0.8,0.95,2"
 
 
@@ -61,13 +65,19 @@ def declare(line: Line) -> None:
         only: Annotated[str, typer.Option("--only", help=say["help.bench_only"], show_default=False)] = "",
         seconds: Annotated[float, typer.Option("--seconds", min=0.1, help=say["help.bench_seconds"])] = 10.0,
         server: Annotated[str, typer.Option("--server", help=say["help.bench_server"], show_default=False)] = "",
+        exchanges: Annotated[str, typer.Option("--exchanges", help=say["help.bench_exchanges"])] = EXCHANGES,
         shares: Annotated[str, typer.Option("--shares", help=say["help.bench_shares"])] = SHARES,
+        capacity: Annotated[
+            float, typer.Option("--capacity", min=0, help=say["help.bench_capacity"], show_default=False)
+        ] = 0.0,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
         from bot.cli.bench.loads import Load
 
+        if unknown := set(exchanges.split(",")) - set(EXCHANGES.split(",")):
+            raise typer.BadParameter(", ".join(unknown), param_hint="--exchanges")
         try:
-            load = Load(seconds=seconds, shares=_numbers(shares))
+            load = Load(seconds=seconds, texts=tuple(exchanges.split(",")), shares=_numbers(shares), capacity=capacity)
         except ValueError:
             raise typer.BadParameter(shares, param_hint="--shares") from None
         sections = only.split(",") if only else SECTIONS
@@ -122,7 +132,7 @@ def bench_guard(
         if model and {"snippet", "bulk-chat"} & set(only):
             rows += loads.card(model, load_format, options, exchanges, only, load)
         for mode in loads.MODES if model else ():
-            if {f"raw-{mode}", f"queue-{mode}"} & set(only):
+            if {f"{way}-{mode}" for way in ("raw", "queue", "flow")} & set(only):
                 rows += asyncio.run(loads.served(mode, model, dialect, load_format, options, exchanges, only, load))
         if server and "server" in only:
             rows += asyncio.run(_over_http(server, dialect, tokenizer, exchanges, load))
@@ -241,7 +251,7 @@ def _table(rows: Sequence["Row"], say: Texts) -> Tabular:
             "-" if row.offered is None else f"{row.offered:g}",
             str(row.per_second),
             f"{row.slowest:g}–{row.fastest:g}",
-            *map(str, (row.p50_ms, row.p99_ms, row.front_us, row.engine_us)),
+            *map(str, (row.p50_ms, row.p99_ms, row.front_us, row.engine_us, row.settled, row.outages)),
         )
         for row in rows
     ]
@@ -250,7 +260,8 @@ def _table(rows: Sequence["Row"], say: Texts) -> Tabular:
         columns=(
             "",
             *(say[f"bench.guard.{name}"] for name in ("offered", "per_second", "spread")),
-            *("p50 ms", "p99 ms", say["bench.guard.front"], say["bench.guard.engine"]),
+            *("p50 ms", "p99 ms"),
+            *(say[f"bench.guard.{name}"] for name in ("front", "engine", "settled", "outages")),
         ),
         rows=lines,
         notes=[f"{name} = {ratio}" for name, ratio in _ratios(rows).items()],
@@ -269,7 +280,9 @@ def main() -> None:
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--only", default=",".join(SECTIONS))
     parser.add_argument("--seconds", type=float, default=Load().seconds)
+    parser.add_argument("--exchanges", default=EXCHANGES, help="what closed loops are about")
     parser.add_argument("--shares", default=SHARES, help="of the queue's rate, offered in open loops")
+    parser.add_argument("--capacity", type=float, default=0.0, help="a second, known: no closed loops")
     parser.add_argument("--server", default="", help="the address of a `vllm serve` of the model")
     parser.add_argument("--in-flight", type=int, default=Load().in_flight)
     parser.add_argument("--engine-options", type=json.loads, default={}, help="JSON, for vLLM")
@@ -287,7 +300,13 @@ def main() -> None:
         tokenizer=given.tokenizer,
         texts=given.texts,
         only=given.only.split(","),
-        load=Load(seconds=given.seconds, in_flight=given.in_flight, shares=_numbers(given.shares)),
+        load=Load(
+            seconds=given.seconds,
+            in_flight=given.in_flight,
+            texts=tuple(given.exchanges.split(",")),
+            shares=_numbers(given.shares),
+            capacity=given.capacity,
+        ),
         engine_options=given.engine_options,
         server=given.server,
         as_json=given.json,

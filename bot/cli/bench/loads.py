@@ -12,11 +12,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal, get_args
 
-from bot.app.engines import UNPARSEABLE, CardSnippet, RawEngine, SystemClock
+from bot.app.engines import UNPARSEABLE, CardSnippet, RawEngine, SystemClock, judges
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.queue import GuardQueue
-from bot.core.guarding.verdict import Exchange, Unscreened
+from bot.core.guarding.verdict import Exchange, Unscreened, is_provisional
 
 Mode = Literal["generate", "classify"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -32,19 +33,23 @@ WRITTEN = 6  # tokens of the card's answer to a prompt, for random weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How the guard is loaded. `in_flight`: out at once in a closed loop; `shares`: what is offered in open loops,
-    arrivals at random, of what the queue did in the closed one."""
+    """How the guard is loaded. `in_flight`: out at once in a closed loop, about what `texts` names; `shares`: what is
+    offered in open loops, chat that comes at random, of what the queue did in the closed one, or of `capacity` (a
+    second): then only open loops are run."""
 
     seconds: float = 10.0
     in_flight: int = 512
+    texts: tuple[str, ...] = ("chat", "pairs", "long")
     shares: tuple[float, ...] = (0.5, 0.8, 0.95, 2.0)
+    capacity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """`offered` a second, None in a closed loop. `per_second` is the median of the rounds, `slowest` and `fastest` of
-    them; of an open loop those answered within IN_TIME. Latencies in milliseconds; processor time of this process and
-    of those that it started, in microseconds for each exchange."""
+    them; of an open loop those that the guard answered within IN_TIME. Its latencies in milliseconds; processor time of
+    this process and of those that it started, in microseconds for each exchange. `settled` a second, on the stand-in's
+    word; `outages`: times that the guard was taken to be away."""
 
     section: str
     texts: str
@@ -57,6 +62,8 @@ class Row:
     p99_ms: float
     front_us: float
     engine_us: float
+    settled: float
+    outages: int
 
 
 @dataclass(slots=True)
@@ -106,29 +113,36 @@ class Stopwatch:
 
     latencies: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
+    settled: list[float] = field(default_factory=list)
     processors: Processors = field(default_factory=Processors)
     _open: tuple[float, float] = (0.0, 0.0)
     _answered: int = 0
+    _settled: int = 0
 
     def begin(self, seconds: float, ramp: float) -> float:
         """When askers stop."""
         began = time.perf_counter()
-        self._open, self._answered = (began + ramp, began + ramp + seconds), 0
+        self._open, self._answered, self._settled = (began + ramp, began + ramp + seconds), 0, 0
         self.processors.begin()
         return self._open[1]
 
-    def answered(self, asked_at: float, *, within: float = float("inf")) -> None:
+    def answered(self, asked_at: float, *, within: float = float("inf"), by_the_guard: bool = True) -> None:
         now = time.perf_counter()
         self.processors.exchanges += 1
-        if self._open[0] <= now <= self._open[1]:
+        if not self._open[0] <= now <= self._open[1]:
+            return
+        self._settled += not by_the_guard
+        if by_the_guard:
             self._answered += now - asked_at <= within
             self.latencies.append(now - asked_at)
 
     def end(self) -> None:
         self.processors.end()
-        self.rates.append(self._answered / (self._open[1] - self._open[0]))
+        seconds = self._open[1] - self._open[0]
+        self.rates.append(self._answered / seconds)
+        self.settled.append(self._settled / seconds)
 
-    def row(self, section: str, texts: str, offered: float | None = None) -> Row:
+    def row(self, section: str, texts: str, offered: float | None = None, outages: int = 0) -> Row:
         ordered = sorted(self.latencies) or [float("nan")]
         row = Row(
             section=section,
@@ -142,6 +156,8 @@ class Stopwatch:
             p99_ms=round(1000 * ordered[len(ordered) * 99 // 100], 1),
             front_us=round(self.processors.own, 1),
             engine_us=round(self.processors.others, 1),
+            settled=round(median(self.settled), 1),
+            outages=outages,
         )
         # Told at once: a run that is cut short has said what it found.
         print(json.dumps(asdict(row)), file=sys.stderr, flush=True)
@@ -175,10 +191,11 @@ def card(
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """`ask` takes what `prepare` made of an exchange."""
+    """`ask` takes what `prepare` made of an exchange, and gives whether the guard itself answered."""
 
     prepare: Callable[[Exchange], Any]
-    ask: Callable[[Any], Awaitable[None]]
+    ask: Callable[[Any], Awaitable[bool]]
+    figures: QueueFigures = field(default_factory=QueueFigures)
 
 
 async def served(
@@ -191,15 +208,27 @@ async def served(
     only: Sequence[str],
     load: Load,
 ) -> list[Row]:
-    """One engine, asked directly and through the shared queue."""
+    """One engine, asked directly and through the shared queue; then as an application asks, with the embedded guard
+    beside it, which stands in where there is no time."""
     engine = RawEngine(model, clock=SystemClock(), dialect=dialect, mode=mode, load_format=load_format, **options)
-    ways = {f"raw-{mode}": Way(engine.prepared, engine.ask)} if f"raw-{mode}" in only else {}
+    strict, rows = load_format != "dummy", list[Row]()
+
+    async def raw(asked: Any) -> bool:
+        await engine.ask(asked)
+        return True
+
+    ways = {f"raw-{mode}": Way(engine.prepared, raw)} if f"raw-{mode}" in only else {}
     try:
-        return await queued(
-            f"queue-{mode}", engine.guard, exchanges, only, load, beside=ways, strict=load_format != "dummy"
-        )
+        if ways or f"queue-{mode}" in only:
+            rows += await queued(f"queue-{mode}", engine.guard, exchanges, only, load, beside=ways, strict=strict)
+        if f"flow-{mode}" in only:
+            guard, stand_in = judges(engine.guard)
+            rows += await queued(
+                f"flow-{mode}", guard, exchanges, only, load, beside={}, strict=strict, stand_in=stand_in
+            )
     finally:
         await engine.close()
+    return rows
 
 
 async def queued(
@@ -211,19 +240,23 @@ async def queued(
     *,
     beside: Mapping[str, Way],
     strict: bool,
+    stand_in: Guard | None = None,
 ) -> list[Row]:
     """A guard behind the queue as it is shipped, in turns with other ways. `strict`: the guard has to answer each time;
-    what a small one writes may make no sense all the same, and costs as much."""
+    what a small one writes may make no sense all the same, and costs as much. Where there is a `stand_in`, its word
+    will do."""
 
-    async def screen(exchange: Exchange) -> None:
+    async def screen(exchange: Exchange) -> bool:
         home = CommunityRef(Platform("bench"), str(hash(exchange) % 7))
-        screening = await queue.submit(exchange, community=home)
+        screening = await queue.submit(exchange, community=home, provisional=stand_in is not None)
         if isinstance(screening, Unscreened) and strict and screening.reason != UNPARSEABLE:
             raise RuntimeError(screening.reason)
+        return not is_provisional(screening)
 
-    queue = GuardQueue(guard=guard, clock=SystemClock(), capacity=1_000_000)
+    queue = GuardQueue(guard=guard, clock=SystemClock(), stand_in=stand_in, capacity=1_000_000)
     serving = asyncio.ensure_future(queue.run())
-    ways = {**beside, **({section: Way(lambda exchange: exchange, screen)} if section in only else {})}
+    way = Way(lambda exchange: exchange, screen, queue.figures)
+    ways = {**beside, **({section: way} if section in only else {})}
     measuring = asyncio.ensure_future(_measured(ways, exchanges, load))
     try:
         await asyncio.wait([measuring, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -238,20 +271,28 @@ async def queued(
 
 async def _measured(ways: Mapping[str, Way], exchanges: Exchanges, load: Load) -> list[Row]:
     rows = []
-    for texts, some in exchanges.items():
+    for way in ways.values():
+        await _warm(way, exchanges["chat"], load)
+    for texts in () if load.capacity else load.texts:
+        some = exchanges[texts]
         for way in ways.values():
-            await asyncio.gather(*(way.ask(way.prepare(next(some))) for _ in range(min(WARM_UP, load.in_flight))))
+            await _warm(way, some, load)
         closed = {section: Stopwatch() for section in ways}
         for _ in range(ROUNDS):
             for section, way in ways.items():
                 await _closed(way, some, load, closed[section])
         rows += [watch.row(section, texts) for section, watch in closed.items()]
-    capacity = next((row.per_second for row in rows[len(ways) - 1 :: -1] if row.texts == "chat"), 0.0)
+    capacity = load.capacity or next((row.per_second for row in rows[::-1] if row.texts == "chat"), 0.0)
     for share in load.shares if capacity else ():
         for section, way in ways.items():
+            outages = way.figures.outages
             watch = await _open(way, exchanges["chat"], share * capacity, load.seconds)
-            rows.append(watch.row(section, "chat", share * capacity))
+            rows.append(watch.row(section, "chat", share * capacity, way.figures.outages - outages))
     return rows
+
+
+async def _warm(way: Way, exchanges: Iterator[Exchange], load: Load) -> None:
+    await asyncio.gather(*(way.ask(way.prepare(next(exchanges))) for _ in range(min(WARM_UP, load.in_flight))))
 
 
 async def _closed(way: Way, exchanges: Iterator[Exchange], load: Load, watch: Stopwatch) -> None:
@@ -275,8 +316,7 @@ async def _open(way: Way, exchanges: Iterator[Exchange], rate: float, seconds: f
     draw, watch, tasks = random.Random(0), Stopwatch(), set[asyncio.Future[None]]()
 
     async def one(asked: Any, arrival: float) -> None:
-        await way.ask(asked)
-        watch.answered(arrival, within=IN_TIME)
+        watch.answered(arrival, within=IN_TIME, by_the_guard=await way.ask(asked))
 
     end, arrival = watch.begin(seconds, ramp=seconds / 5), time.perf_counter()
     while arrival < end:

@@ -103,7 +103,7 @@ class SimulatedEngine:
 
 LANES, BATCH = 4, 64  # what the queue was before
 IN_FLIGHT = 2_048  # where there is always enough
-WARM_UP = 6.0  # seconds, in which a queue that is given too much has found its order
+WARM_UP = 1.0  # seconds, in which the first ones are answered
 IN_TIME = 1.0  # seconds
 
 Judge = Callable[[Exchange, CommunityRef], Awaitable[bool]]
