@@ -169,10 +169,10 @@ class VllmGuard:
         labels: list[list[Label]] = [[] for _ in questions]
         readings: list[list[dict[str, float]]] = [[] for _ in questions]
         too_long: set[int] = set()
-        open_ = list(range(len(questions)))
+        open_, known = list(range(len(questions))), dict[str, Ids]()
         while open_:
             prompts = await self.prompts.encode(
-                [(*pieces[n], Piece(questions[n].forced(labels[n]), trusted=True)) for n in open_]
+                [(*pieces[n], Piece(questions[n].forced(labels[n]), trusted=True)) for n in open_], known
             )
             too_long.update(n for n, prompt in zip(open_, prompts, strict=True) if len(prompt) > self._limit)
             asked = [(n, prompt) for n, prompt in zip(open_, prompts, strict=True) if n not in too_long]
@@ -192,7 +192,7 @@ class VllmGuard:
         """Generated from the first label on: what stands before it is the same in every answer."""
         starts = [question.forced() for question in questions]
         prompts = await self.prompts.encode(
-            [(*some, Piece(start, trusted=True)) for some, start in zip(pieces, starts, strict=True)]
+            [(*some, Piece(start, trusted=True)) for some, start in zip(pieces, starts, strict=True)], {}
         )
         short = [n for n, prompt in enumerate(prompts) if len(prompt) <= self._limit]
         how = [self._asked[questions[n].form] for n in short]

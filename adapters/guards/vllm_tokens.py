@@ -63,13 +63,14 @@ class Prompts:
         plans, runs = self._planned([pieces])
         return _filled(plans, self._encoded(runs))[0]
 
-    async def encode(self, prompts: Sequence[Sequence[Piece]]) -> list[Ids]:
-        """Token ids of each prompt; more than a few are encoded beside the event loop."""
+    async def encode(self, prompts: Sequence[Sequence[Piece]], known: dict[str, Ids]) -> list[Ids]:
+        """Token ids of each prompt; more than a few texts are encoded beside the event loop. `known` takes them, for
+        prompts that come again with more behind them."""
         plans, runs = self._planned(prompts)
-        fresh = [run for run in runs if run not in self._static]
+        fresh = [run for run in runs if run not in self._static and run not in known]
         ids = self._encoded(fresh) if len(fresh) <= WORTH_A_THREAD else await asyncio.to_thread(self._encoded, fresh)
-        known = self._static | dict(zip(fresh, ids, strict=True))
-        return _filled(plans, [known[run] for run in runs])
+        known |= zip(fresh, ids, strict=True)
+        return _filled(plans, [self._static[run] if run in self._static else known[run] for run in runs])
 
     def texts(self, ids: Sequence[int], *, special: bool) -> list[str]:
         """What each token adds to the text."""
