@@ -140,7 +140,7 @@ class GuardQueue:
         now = self.clock.monotonic()
         standing = Class.URGENT if urgent else Class.FRESH if fresh else Class.BACKLOG
         due_at = now - age + self.deadline if provisional and self.is_stood_in_for(exchange) else inf
-        self._tickets.enter(ticket, Waiter(answer, community, standing, now, due_at), now)
+        self._tickets.enter(ticket, Waiter(answer, community, standing, now, now + self.grace, due_at), now)
         self.figures.full += not self.room
         return answer
 
@@ -201,6 +201,8 @@ class GuardQueue:
             now, is_away, for_long = self.clock.monotonic(), self.is_away, self._circuit.is_open_for(self.grace)
             overdue: dict[Ticket, Sequence[Answer]] = {}
             for ticket in self._tickets.waiting():
+                if not is_away and ticket.ends_at > now:
+                    continue  # most of them, and looked at twice a second
                 if not is_away and (due := self._tickets.expire(ticket, due_before=now)):
                     overdue[ticket] = due
                 away = is_away and ticket.provisional

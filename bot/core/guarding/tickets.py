@@ -27,12 +27,13 @@ class Class(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """Who waits for an answer, and since when."""
+    """Who waits for an answer, since when, until when at most, and when a stand-in's word is due."""
 
     answer: Answer
     community: CommunityRef
     standing: Class
     asked_at: float
+    gone_at: float
     due_at: float
 
 
@@ -49,6 +50,7 @@ class Ticket:
     opinion: Screening | None = None  # the stand-in's, where it was asked
     waiters: list[Waiter] = field(default_factory=list)
     places: set[tuple[CommunityRef, Class]] = field(default_factory=set)  # where it stands
+    ends_at: float = math.inf  # nobody's time is over before
     call: "asyncio.Task[None] | None" = None
     companions: Sequence["Ticket"] = ()
 
@@ -71,6 +73,7 @@ class Ticket:
 
     def add(self, waiter: Waiter) -> None:
         self.waiters.append(waiter)
+        self.ends_at = min(self.ends_at, waiter.gone_at, waiter.due_at)
         waiter.answer.add_done_callback(self._left)
 
     def _left(self, answer: Answer) -> None:

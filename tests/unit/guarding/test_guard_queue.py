@@ -12,6 +12,7 @@ from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Platform
 from bot.core.guarding.calls import MOST_FAULTS
 from bot.core.guarding.queue import GuardQueue
+from bot.core.guarding.tickets import Ticket, Tickets
 from bot.core.guarding.verdict import AWAY, Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 from bot.core.text.views import canonical
 from tests.builders import DISCORD, TELEGRAM, home
@@ -158,6 +159,29 @@ def test_who_waits_too_long_gets_unscreened() -> None:
         late = ask(queue, "late")
         await clock.advance(40)
         assert isinstance(await late, Verdict)
+
+    run(scenario)
+
+
+def test_those_whose_time_is_not_over_are_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice a second that would cost more than what they wait for."""
+    looks = Counter[float]()
+
+    async def scenario(queue: GuardQueue, guard: ScriptedGuard, clock: ManualClock) -> None:
+        expire = Tickets.expire
+
+        def counted(self: Tickets, ticket: Ticket, **when: float) -> Any:
+            looks[clock.monotonic() - began] += 1
+            return expire(self, ticket, **when)
+
+        monkeypatch.setattr(Tickets, "expire", counted)
+        guard.hold, began = asyncio.Event(), clock.monotonic()
+        waiting = [ask(queue, str(n)) for n in range(100)]
+        await clock.advance(59)
+        assert not looks
+        await clock.advance(2)
+        assert all(answer.done() for answer in waiting[2:]), "the guard has two"
+        guard.hold.set()
 
     run(scenario)
 
