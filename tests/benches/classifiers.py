@@ -1,10 +1,11 @@
 """A shape and a folder -> an encoder of it with random weights, in int8: right for speed, useless for answers.
 
-    python -m tests.benches.classifiers {kcelectra,mmbert-small,mmbert-base} FOLDER
+    python -m tests.benches.classifiers {kcelectra-small,kcelectra-base,mmbert-small,mmbert-base} FOLDER
     jikimi bench guard --classifier FOLDER
 
-Needs torch, transformers and onnx. Shapes: beomi/KcELECTRA-base-v2022, jhu-clsp/mmBERT-small and -base. Their own
-vocabularies are not here: one of 30,000 pieces is learned from the project's lines, the table is as large as theirs.
+Needs torch, transformers and onnx. Shapes: beomi/KcELECTRA-base-v2022, jhu-clsp/mmBERT-small and -base; for KcELECTRA's
+small one that of ELECTRA-small with the table of the base one. Their own vocabularies are not here: one of 30,000
+pieces is learned from the project's lines, the table is as large as theirs.
 """
 
 import json
@@ -30,6 +31,7 @@ LABELS = {0: "clean", 1: "abuse"}
 _SMALL = {"hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1152, "num_hidden_layers": 22}
 _BASE = _SMALL | {"hidden_size": 768, "num_attention_heads": 12}
 _KCELECTRA = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072, "num_hidden_layers": 12}
+_KCELECTRA_SMALL = {"hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024, "num_hidden_layers": 12}
 _TABLE = {
     "vocab_size": 256_000,
     "pad_token_id": 0,
@@ -40,7 +42,12 @@ _TABLE = {
 }
 
 SHAPES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
-    "kcelectra": (
+    "kcelectra-small": (
+        ElectraConfig,
+        ElectraForSequenceClassification,
+        _KCELECTRA_SMALL | {"embedding_size": 128, "vocab_size": 54_343, "pad_token_id": 0},
+    ),
+    "kcelectra-base": (
         ElectraConfig,
         ElectraForSequenceClassification,
         _KCELECTRA | {"embedding_size": 768, "vocab_size": 54_343, "pad_token_id": 0},
