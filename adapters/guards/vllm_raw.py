@@ -1,6 +1,7 @@
 """vLLM without us, for benchmarks: what a model's card tells one to write, and the engine that our guard runs, asked
 directly."""
 
+import asyncio
 import os
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -85,13 +86,17 @@ class RawEngine:
         return found
 
     async def ask(self, asked: Asked) -> None:
-        engine = self.guard.engine
-        waiting = [
-            await engine.add_request(f"raw-{next(self._numbers)}", {"type": "token", "prompt_token_ids": ids}, params)
-            for ids, params in asked
-        ]
-        for output in waiting:
-            await output.get()
+        """Cancelling it takes the requests out of the engine: what is measured next does not wait for them."""
+        engine, waiting = self.guard.engine, list[Any]()
+        try:
+            for ids, params in asked:
+                request = {"type": "token", "prompt_token_ids": ids}
+                waiting.append(await engine.add_request(f"raw-{next(self._numbers)}", request, params))
+            for output in waiting:
+                await output.get()
+        except asyncio.CancelledError:
+            await engine.abort([output.request_id for output in waiting], internal=True)
+            raise
 
     async def close(self) -> None:
         await self.guard.close()
