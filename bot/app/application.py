@@ -112,9 +112,7 @@ async def application(
         stores, planned, to_deliver = Stores.over(database, shares, reach.acting), bells.bell(PLANNED), Wakeup()
         in_force = InForce(config, mode)
         scheduler = await reporting.scheduler(in_force, stores, clock, to_deliver, opened)
-        changed = scheduler.changed if reporting.sends(roles) else None
-        policies = Policies(store=stores.communities, build=in_force.policy_of, clock=clock, on_change=changed)
-        await policies.load()
+        policies = await _policies(stores, in_force, scheduler.changed if reporting.sends(roles) else None, clock)
         queue, probing = guards.queue(guard, config, clock)
         health = operations.health(guard, queue, stores, roles)
         judging = await moderation.judging(config, queue, policies, database, stores, opened)
@@ -159,6 +157,14 @@ async def application(
             platforms=platforms, clock=clock, on_lost=_lost_to(reach, alarm), policies=policies, in_force=in_force,
             health=health, turn=turn, screens=screens,
         )  # fmt: skip
+
+
+async def _policies(
+    stores: Stores, in_force: InForce, changed: Callable[[CommunityRef], None] | None, clock: Clock
+) -> Policies:
+    policies = Policies(store=stores.communities, build=in_force.policy_of, clock=clock, on_change=changed)
+    await policies.load()
+    return policies
 
 
 def _lost_to(reach: chats.Reach, alarm: Alarm) -> Lost:

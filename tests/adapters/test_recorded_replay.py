@@ -22,7 +22,7 @@ from bot.core.rules.actions import Delete, Done
 from tests.adapters.discord.cafe import cafe
 from tests.adapters.telegram.process import connected
 from tests.servers.databases import sqlite_in
-from tests.servers.recorded_guard import RULES, RecordedGuard, called_for, recorded
+from tests.servers.guards.recorded import RULES, RecordedGuard, called_for, recorded
 from tests.servers.telegram import TOKEN, TelegramServer
 from tests.servers.waiting import until
 

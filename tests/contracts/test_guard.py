@@ -19,10 +19,10 @@ from adapters.guards.vllm_server import VllmServers
 from bot.core.evaluation.calibration import Calibration, Scale
 from bot.core.guarding.ports import Guard
 from bot.core.guarding.verdict import Exchange, Task, Verdict
-from tests import shipped
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.guard import GuardServer
+from tests.servers.guards import shipped
 from tests.servers.guards.moderations import ModerationsServer
 from tests.servers.guards.policy_model import PolicyServer
 from tests.servers.tiny_classifier import MEANING, tiny_classifier

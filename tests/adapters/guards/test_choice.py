@@ -14,8 +14,8 @@ from bot.app.guards import FORMER, capabilities, guard, judges, remarks
 from bot.config import Config
 from bot.core.guarding.verdict import GuardVersion
 from bot.core.text.catalogue import texts
-from tests import shipped
 from tests.fakes.guarding import ScriptedGuard
+from tests.servers.guards import shipped
 
 SAY = texts("en")
 TODAY, FAST = shipped.kinds().version, shipped.kinds(encoder=False).version

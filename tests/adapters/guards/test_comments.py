@@ -22,7 +22,7 @@ from adapters.guards.embedded.training.linear import TRAINING, TrainingReport, e
 from bot.core.base.errors import Broken
 from bot.core.guarding.verdict import Exchange, Task, Unscreened, Verdict
 from bot.core.text.views import canonical
-from tests import shipped
+from tests.servers.guards import shipped
 
 PROJECT = Path(__file__).resolve().parents[3]
 DATA = Path(os.environ.get("JIKIMI_DATA", PROJECT.parent / "shared" / "data")) / "korean"

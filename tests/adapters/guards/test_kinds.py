@@ -21,7 +21,7 @@ from adapters.guards.embedded.training.corpora import kmhas_test, own
 from bot.core.base.errors import Broken
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import YES, Exchange, Part, Unscreened, Verdict
-from tests import shipped
+from tests.servers.guards import shipped
 
 GUARD = shipped.kinds()
 MODEL, FAST = GUARD.model, shipped.kinds(encoder=False).model

@@ -23,8 +23,8 @@ from bot.core.rules.conditions import Condition, Group, Link, NoText, Overrides,
 from bot.core.text.likeness import sketch
 from bot.core.text.patterns import expression
 from bot.core.text.views import canonical, readings, views
-from tests import shipped
 from tests.builders import REHEARSAL
+from tests.servers.guards import shipped
 
 parser = import_module("re._parser")  # see bot/core/text/patterns.py
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from adapters.evaluation.recorded_outputs import RecordedOutput, read_outputs
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
 
-SUBSET = Path(__file__).parents[1] / "data" / "wildguard_ko_outputs.jsonl"
+SUBSET = Path(__file__).parents[2] / "data" / "wildguard_ko_outputs.jsonl"
 
 #: The rules of the replay, one for each thing that may be said of a pair. What is said is recorded; harm is acted on.
 RULES = [
