@@ -96,7 +96,7 @@ class Screener:
         while True:
             # Before the claim: what came until then is seen; what ends during it may be what the next one waits for.
             no_more, was_idle = closing is not None and closing.is_set(), not self._settler.busy
-            room = min(self.in_flight - self._settler.busy, self.queue.room, MOST_AT_ONCE)
+            room = self._room
             some = partial(self.inbox.claim, room, fresh_since=self.clock.now() - self.fresh)
             claimed = await patiently(some, self.clock) if room else ()
             if self.members:
@@ -114,6 +114,13 @@ class Screener:
             else:  # all that waits is taken: asking again would only keep others from the database
                 self._settler.wants_room = no_more or not room
                 await self.arrived.wait(self._pause())  # rung by intake, and where room is wanted, by what is settled
+
+    @property
+    def _room(self) -> int:
+        """What waits in the inbox has no deadline: where a cheap guard answers for what there is no time for, all of it
+        is claimed."""
+        most = self.queue.capacity if self.queue.stand_in and self.queue.is_behind else self.in_flight
+        return max(0, min(most - self._settler.busy, self.queue.room, MOST_AT_ONCE))
 
     def _pause(self) -> float:
         """Until somebody must look again, whoever rings."""

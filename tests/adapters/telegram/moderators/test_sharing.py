@@ -51,6 +51,6 @@ async def test_an_account_is_linked_where_records_are_shared_alone_and_shown_wit
     here.server.admin(here.group, ADMIN, "지수")
     here.server.admin(room, ADMIN, "지수")
     refused = await told(here, room, ADMIN, f"/share_member 70000 telegram:{OTHER}/80000")
-    assert refused.startswith("이력을 나누는")
+    assert refused.startswith("이력을 공유하는")
     own = await told(here, room, ADMIN, "/share_member 70000")
     assert f"telegram:{GROUP}/70000" in own
