@@ -96,7 +96,8 @@ class Screener:
         while True:
             # Before the claim: what came until then is seen; what ends during it may be what the next one waits for.
             no_more, was_idle = closing is not None and closing.is_set(), not self._settler.busy
-            room = self._room
+            most = _most(self.queue, self.in_flight)
+            room = max(0, min(most - self._settler.busy, self.queue.room, MOST_AT_ONCE))
             some = partial(self.inbox.claim, room, fresh_since=self.clock.now() - self.fresh)
             claimed = await patiently(some, self.clock) if room else ()
             if self.members:
@@ -114,13 +115,6 @@ class Screener:
             else:  # all that waits is taken: asking again would only keep others from the database
                 self._settler.wants_room = no_more or not room
                 await self.arrived.wait(self._pause())  # rung by intake, and where room is wanted, by what is settled
-
-    @property
-    def _room(self) -> int:
-        """What waits in the inbox has no deadline: where a cheap guard answers for what there is no time for, all of it
-        is claimed."""
-        most = self.queue.capacity if self.queue.stand_in and self.queue.is_behind else self.in_flight
-        return max(0, min(most - self._settler.busy, self.queue.room, MOST_AT_ONCE))
 
     def _pause(self) -> float:
         """Until somebody must look again, whoever rings."""
@@ -249,6 +243,12 @@ class Screener:
             pass  # the process is stopping; the message stays claimed and is claimed again
         except Exception as error:
             self._settler.fault(message, error)
+
+
+def _most(queue: GuardQueue, usually: int) -> int:
+    """What waits in the inbox has no deadline: where a cheap guard answers for what there is no time for, all of it is
+    claimed."""
+    return queue.capacity if queue.stand_in and queue.is_behind else usually
 
 
 def _waits(screening: Screening, decision: Decision) -> bool:

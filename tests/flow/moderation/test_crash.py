@@ -103,14 +103,15 @@ def test_a_kill_at_a_step_boundary(tmp_path: Path, every: int) -> None:
     def crash_at(step: int) -> bool:
         case = Case(tmp_path / f"step{step}", chat)
         with case.start(step) as process:
-            code = process.wait()
+            killed = process.wait() == -signal.SIGKILL
+        assert killed or int(case.passed.read_text()) < step, "transactions group otherwise from run to run"
         case.complete()
         case.check(lines)
-        return code == -signal.SIGKILL
+        return killed
 
     with ThreadPoolExecutor(2) as pool:
         crashed = list(pool.map(crash_at, range(1, boundaries + 1, every)))
-    assert sum(crashed) >= len(crashed) * 0.9, "how transactions group varies a little from run to run"
+    assert sum(crashed) > len(crashed) / 2
 
 
 @pytest.mark.timeout(1200)
