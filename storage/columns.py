@@ -3,8 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Dialect, Integer, LargeBinary, Row, Text, TypeDecorator
-from sqlalchemy import literal_column as as_written
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Dialect,
+    Integer,
+    LargeBinary,
+    Row,
+    Text,
+    TypeDecorator,
+    literal_column,
+)
 
 from bot.core.operations.sealing import Sealing, Span
 
@@ -20,7 +29,13 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 def in_words(condition: str) -> ColumnElement[bool]:
     """A condition as a partial index has it: SQLite knows the index by no other words. It has no type, for behind a
     Boolean `= 1` would be written there."""
-    return as_written(condition)
+    return literal_column(condition)
+
+
+def unordered(column: ColumnElement[int]) -> ColumnElement[int]:
+    """The same number as an expression, which no index has: SQLite would walk over a whole one to have it in order,
+    instead of beginning where another condition says."""
+    return column + 0
 
 
 def microseconds(moment: datetime) -> int:

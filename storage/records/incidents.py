@@ -13,7 +13,7 @@ from bot.core.incidents.incident import Incident, Trace
 from bot.core.incidents.review import Appeal, Call, History, Review
 from bot.core.rules.actions import ON_CARD, RULE_ACTIONS, Action, Care, Done, Outcome, Weight
 from storage import codec
-from storage.columns import AnyRow, in_words, plain
+from storage.columns import AnyRow, in_words, plain, unordered
 from storage.community_key import community_of, in_shares, of_community, on_platform, read_community, refs_of
 from storage.database import Database
 from storage.flow import sql
@@ -49,9 +49,8 @@ class SqlIncidents:
         self, since: datetime, *, each: int, most: int, shares: Collection[int] | None = None
     ) -> Sequence[Trace]:
         i = incidents.c
-        # An expression, or SQLite would walk over all incidents in its order instead of beginning at the moment.
         newest_first = func.row_number().over(
-            partition_by=(i.community + 0, i.author), order_by=(i.decided_at.desc(), i.id.desc())
+            partition_by=(unordered(i.community), i.author), order_by=(i.decided_at.desc(), i.id.desc())
         )
         recent = (
             select(i.id, i.decided_at, newest_first.label("place"))

@@ -15,7 +15,7 @@ from bot.core.incidents.raids.raid import CALM, MOST, Raid, Raider, Remedy, Sign
 from bot.core.incidents.raids.watch import ON_RAID
 from bot.core.rules.actions import ON_CARD, Ban, DeletePost, Done, Flag, Refused
 from storage import codec
-from storage.columns import SaidIn, plain
+from storage.columns import SaidIn, plain, unordered
 from storage.community_key import community_of, of_community, on_platform, read_community
 from storage.database import Database
 from storage.flow.calls import add_deeds
@@ -202,8 +202,7 @@ class SqlRaids:
     # ---- shown ------------------------------------------------------------------------------------------------------
 
     async def renew(self, now: datetime) -> int:
-        # An expression, or SQLite would walk over all raids instead of beginning at the moment.
-        young = select(raiders.c.case + 0).where(raiders.c.at > now - YOUNG).distinct()
+        young = select(unordered(raiders.c.case)).where(raiders.c.at > now - YOUNG).distinct()
         async with self._database.read() as connection:
             ids = (await connection.execute(young)).scalars().all()
         number = 0

@@ -21,8 +21,7 @@ async def release_the_dead(connection: AsyncConnection, now: datetime) -> None:
     # Everything in the order in which everybody locks it: see SqlShares.stand, SqlReviews.
     orphaned = (shares.c.holder.is_not(None), shares.c.holder.not_in(select(holders.c.id)))
     await connection.execute(select(shares.c.share).where(*orphaned).order_by(shares.c.share).with_for_update())
-    for work, open_ in suspects.WORK:
-        left = (open_, work.c.holder.is_not(None), work.c.holder.not_in(select(holders.c.id)))
+    for work, left in suspects.of_the_dead():
         await connection.execute(select(work.c.id).where(*left).order_by(work.c.id).with_for_update())
     await suspects.blame(connection)
     await release(connection, lambda holder: holder.not_in(select(holders.c.id)), now)

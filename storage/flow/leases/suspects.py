@@ -5,6 +5,8 @@ A fault is counted for an exception of its own (`fault`), and for a death while 
 Messages and actions are one account: what dies, dies whole.
 """
 
+from collections.abc import Iterator, Sequence
+
 from sqlalchemy import ColumnElement, Select, Table, Update, and_, case, func, or_, select, true, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +15,7 @@ from storage.tables import actions, holders, queue
 #: As many faults end it.
 MOST_FAULTS = 3
 
-WORK = ((queue, true()), (actions, actions.c.finished_at.is_(None)))
+_WORK = ((queue, true()), (actions, actions.c.finished_at.is_(None)))
 
 
 def innocent(work: Table) -> ColumnElement[bool]:
@@ -41,29 +43,34 @@ async def next_suspects(
 ) -> Select[int] | None:
     """The ids of those suspects among `which` that `holder` may be handed beside innocent work: half of the smallest
     circle. None while it has others in hand, so that it dies of no more than these."""
-    open_ = dict(WORK)[work]
+    open_ = dict(_WORK)[work]
     free = (open_, work.c.holder.is_(None), on_trial(work), *which)
     smallest = (await connection.execute(select(func.min(work.c.circle)).where(*free))).scalar()
     if smallest is None:
         return None
-    in_hand = (select(one.c.id).where(one_open, one.c.holder == holder, on_trial(one)) for one, one_open in WORK)
+    in_hand = (select(one.c.id).where(one_open, one.c.holder == holder, on_trial(one)) for one, one_open in _WORK)
     if (await connection.execute(union_all(*in_hand).limit(1))).first():
         return None
     half = -(-smallest // 2)
     return select(work.c.id).where(*free, work.c.circle == smallest).order_by(work.c.id).limit(half)
 
 
+def of_the_dead() -> Iterator[tuple[Table, Sequence[ColumnElement[bool]]]]:
+    """What is still to be done, and the conditions that whoever had it in hand is no longer among the holders."""
+    for work, open_ in _WORK:
+        yield work, (open_, work.c.holder.is_not(None), work.c.holder.not_in(select(holders.c.id)))
+
+
 async def blame(connection: AsyncConnection) -> None:
     """For every process that died: one of what it had in hand killed it, most likely one of the suspects, whose circle
     is now so large; what was handed out beside them is suspected, too, or it would kill again and again while they are
     blamed for it. To be called before its leases are freed."""
-    dead = [(open_, work.c.holder.is_not(None), work.c.holder.not_in(select(holders.c.id))) for work, open_ in WORK]
     counted = union_all(
         *(
             select(work.c.holder, func.count(), func.count(case((on_trial(work), 1))))
-            .where(*theirs)
+            .where(*orphaned)
             .group_by(work.c.holder)
-            for (work, _), theirs in zip(WORK, dead, strict=True)
+            for work, orphaned in of_the_dead()
         )
     )
     held: dict[int, tuple[int, int]] = {}
@@ -71,7 +78,7 @@ async def blame(connection: AsyncConnection) -> None:
         more = held.get(holder, (0, 0))
         held[holder] = (more[0] + all_, more[1] + suspects)
     for holder, (all_, suspects) in held.items():
-        for work, open_ in WORK:
+        for work, open_ in _WORK:
             was_suspect = on_trial(work)
             circle = case((was_suspect, suspects), else_=all_)
             alone = case((was_suspect, int(suspects == 1)), else_=int(all_ == 1))
