@@ -11,7 +11,7 @@ import structlog
 
 from adapters.chat.discord.errors import OUT_OF_REACH
 from adapters.chat.discord.receiving.arrivals import Arrivals
-from adapters.chat.discord.receiving.reading import read_title
+from adapters.chat.discord.receiving.reading import edited_at, read_title
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.base.waiting import Backoff
@@ -148,7 +148,7 @@ class Backlog:
         if not page.read and isinstance(channel, discord.Thread) and channel.id > gap.horizon:
             self.arrivals.put(read_title(channel), late=True)
         news = [message for message in messages if message.id > gap.horizon]
-        edited = [message for message in messages if message.edited_at and message.edited_at > gap.since]
+        edited = [message for message in messages if (at := edited_at(message)) and at > gap.since]
         for message in {message.id: message for message in (*news, *edited)}.values():
             await self.take(message)
         if isinstance(channel, discord.TextChannel) and any(map(_opens_a_thread, news)):

@@ -5,7 +5,7 @@ The numbers in brackets name Discord's component flags and message types as its 
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import discord
@@ -71,7 +71,7 @@ def read(message: discord.Message, *, attached: Iterable[str] = ()) -> Message:
         ref=MessageRef(DISCORD, str(message.channel.id), str(message.id), revision(message)),
         community_id=str(message.guild.id),
         author=_author(message),
-        sent_at=message.edited_at or message.created_at,
+        sent_at=edited_at(message) or message.created_at,
         text=text_of(message, attached),
         kind=Kind.EDIT if message.edited_at else Kind.NEW,
         reply_to=_reply_to(message),
@@ -94,7 +94,7 @@ def read_plainly(message: discord.Message) -> Message:
         ref=MessageRef(DISCORD, str(message.channel.id), str(message.id), revision(message)),
         community_id=str(message.guild.id),
         author=Author(id=str(message.author.id), bot=bool(message.author.bot), unmet=True),
-        sent_at=message.edited_at or message.created_at,
+        sent_at=edited_at(message) or message.created_at,
         text=message.content if isinstance(message.content, str) else "",
         kind=Kind.EDIT if message.edited_at else Kind.NEW,
     )
@@ -157,9 +157,14 @@ def read_deletion(guild_id: int, channel_id: int, message_id: int, at: datetime)
 
 def revision(message: discord.Message) -> int:
     """Milliseconds from the message to its last edit: grows with every edit, the same in every delivery."""
-    if message.edited_at is None:
-        return 0
-    return max(1, round((message.edited_at - message.created_at).total_seconds() * 1000))
+    edited = edited_at(message)
+    return max(1, round((edited - message.created_at).total_seconds() * 1000)) if edited else 0
+
+
+def edited_at(message: discord.Message) -> datetime | None:
+    """A moment of which Discord did not say the zone is one of UTC, as all of its moments are."""
+    edited = message.edited_at
+    return edited if edited is None or edited.tzinfo else edited.replace(tzinfo=UTC)
 
 
 def text_of(message: discord.Message, attached: Iterable[str] = (), *, file_names: bool = True) -> str:
