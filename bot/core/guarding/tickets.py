@@ -189,6 +189,7 @@ class Tickets:
         self.figures.dropped += 1
 
     def close(self, ticket: Ticket) -> None:
+        ticket.call, ticket.companions = None, ()  # else they would keep each other
         if self._open.get(ticket.key) is ticket:
             del self._open[ticket.key]
 

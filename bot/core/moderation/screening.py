@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -40,6 +40,19 @@ MEETING = 60.0  # seconds that may be spent on finding out who an author is
 DEFECT = "defect: three tries failed"
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A message of which the guard was asked, and what was before it. Nothing that it refers to refers to it: it is
+    gone once it is settled, and not only when the garbage collector comes, which is seldom where much is remembered."""
+
+    message: Message
+    past: Past
+    exchange: Exchange | None
+    _: KW_ONLY
+    again: bool
+    started: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -171,52 +184,53 @@ class Screener:
         """`again`: it was looked at before, while the guard was away."""
         self._settler.busy += 1
         started = self.clock.monotonic()
-
-        def decided(screening: Screening, met: Author | None = None) -> None:
-            about = replace(message, author=met) if met else message
-            at, policy = self._moment(message), self.policy_of(about)
-            if is_provisional(screening):
-                policy = policy.while_guard_is_away()
-            past = self.recent.completed(heard, message, screening, policy)
-            then = partial(acted, at, policy, past, screening, met)
-            if self.decider.is_quick(message, policy):
-                then(decide(about, screening, policy, at=at, past=past))
-            else:
-                self._begin(message, self.decider.decide(about, screening, policy, at=at, past=past), then)
-
-        def acted(
-            at: datetime, policy: Policy, past: Past, screening: Screening, met: Author | None, decision: Decision
-        ) -> None:
-            if decision.is_incident and self.meet and not met and message.author.unmet:
-                self._begin(message, _met(self.meet, message, self.clock), partial(decided, screening))
-                return
-            if _waits(screening, decision) and at - message.sent_at < self.second_look:
-                self._settler.set_aside(message.ref)
-                return
-            if again and at - message.sent_at > self.fresh and exchange and self.queue.is_stood_in_for(exchange):
-                decision = only_flagged(decision)
-            if decision.is_incident:
-                self.recent.note(decision, at, policy)
-            ms = (self.clock.monotonic() - started) * 1000
-            counts = self.members.weight(message, heard) if self.members and not decision.is_incident else 0
-            settled = Settlement(decision=decision, decided_at=at, ms=ms, counts_for=counts, ladder=policy.ladder)
-            self._settler.settle(settled)
-            if self.trial and exchange and not again:
-                self.trial.watch(exchange, decision, policy, at=at, past=past)
-
         try:
-            heard = self._hear(message, again=again)
-            exchange = exchange_of(message, self.policy_of(message), heard.bot)
-            if exchange is None:
-                return decided(NOTHING_TO_JUDGE)
+            past, policy = self._hear(message, again=again), self.policy_of(message)
+            one = _Asked(message, past, exchange_of(message, policy, past.bot), again=again, started=started)
+            if one.exchange is None:
+                return self._decide(one, NOTHING_TO_JUDGE)
             fresh = (age := self.clock.now() - message.sent_at) <= self.fresh and not again
             answer = self.queue.submit(
-                exchange, community=message.community, fresh=fresh, age=age.total_seconds() if fresh else 0.0,
+                one.exchange, community=message.community, fresh=fresh, age=age.total_seconds() if fresh else 0.0,
                 provisional=self.moment is None,  # what is recorded can wait for the guard
             )  # fmt: skip
-            answer.add_done_callback(partial(self._answered, message, decided))
+            answer.add_done_callback(partial(self._answered, message, partial(self._decide, one)))
         except Exception as error:
             self._settler.fault(message, error)
+
+    def _decide(self, one: _Asked, screening: Screening, met: Author | None = None) -> None:
+        about = replace(one.message, author=met) if met else one.message
+        at, policy = self._moment(about), self.policy_of(about)
+        if is_provisional(screening):
+            policy = policy.while_guard_is_away()
+        past = self.recent.completed(one.past, one.message, screening, policy)
+        then = partial(self._act, one, at, policy, past, screening, met)
+        if self.decider.is_quick(one.message, policy):
+            then(decide(about, screening, policy, at=at, past=past))
+        else:
+            self._begin(one.message, self.decider.decide(about, screening, policy, at=at, past=past), then)
+
+    def _act(
+        self, one: _Asked, at: datetime, policy: Policy, past: Past, screening: Screening, met: Author | None,
+        decision: Decision,
+    ) -> None:  # fmt: skip
+        message, exchange = one.message, one.exchange
+        if decision.is_incident and self.meet and not met and message.author.unmet:
+            self._begin(message, _met(self.meet, message, self.clock), partial(self._decide, one, screening))
+            return
+        if _waits(screening, decision) and at - message.sent_at < self.second_look:
+            self._settler.set_aside(message.ref)
+            return
+        if one.again and at - message.sent_at > self.fresh and exchange and self.queue.is_stood_in_for(exchange):
+            decision = only_flagged(decision)
+        if decision.is_incident:
+            self.recent.note(decision, at, policy)
+        ms = (self.clock.monotonic() - one.started) * 1000
+        counts = self.members.weight(message, one.past) if self.members and not decision.is_incident else 0
+        settled = Settlement(decision=decision, decided_at=at, ms=ms, counts_for=counts, ladder=policy.ladder)
+        self._settler.settle(settled)
+        if self.trial and exchange and not one.again:
+            self.trial.watch(exchange, decision, policy, at=at, past=past)
 
     def _hear(self, message: Message, *, again: bool) -> Past:
         """What was before it, as far as its rules ask for that; and it is remembered."""
