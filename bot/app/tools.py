@@ -1,6 +1,6 @@
 """What commands need besides a running application: data, training, pictures, pages."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,16 +13,19 @@ from adapters.keyring import master_key
 from adapters.reports import digest_page as digest_pages
 from adapters.system_clock import SystemClock
 from bot.app import keeping
+from bot.app.application import GUARDING
 from bot.app.moderation import REMEMBERED, TRACES
 from bot.app.parts import Stores
 from bot.config import Config
 from bot.core.base.clock import Clock
+from bot.core.chat.message import Platform
 from bot.core.communities.community import Community
 from bot.core.evaluation.calibration import Calibration
 from bot.core.evaluation.fresh import FreshLine
 from bot.core.evaluation.quality import Labelled
 from bot.core.guarding.verdict import YES
 from bot.core.moderation.recent import WINDOW, RecentActivity
+from bot.core.operations.division import Division
 from bot.core.reporting.digest import Digest
 from bot.core.reporting.periods import Period, parse
 from bot.core.text.catalogue import Texts
@@ -31,6 +34,7 @@ from storage.database import Database
 from storage.flow.compared import hopping
 from storage.flow.compared.crowd import settle_in
 from storage.flow.compared.one_by_one import NaiveStore
+from storage.flow.leases.shares import SqlShares
 from storage.flow.turns import Turns
 
 if TYPE_CHECKING:
@@ -104,6 +108,11 @@ class Growing:
     stores: Stores
     clock: Clock
     turns: Turns
+    division: Division
+
+    async def prepare(self) -> None:
+        """What `choose` needs to do it as it did before."""
+        await hopping.prepare(self.database)
 
     async def choose(self, limit: int, *, hopping_: bool) -> int:
         """Whose turn it is, as a claim finds out; `hopping_`: as it did before. Nothing is leased. Returns how many
@@ -129,10 +138,18 @@ class Growing:
 
 
 @asynccontextmanager
-async def growing(config: Config) -> AsyncIterator[Growing]:
+async def growing(config: Config, shared: Platform | None = None) -> AsyncIterator[Growing]:
+    """`shared`: this process judges and acts only for its share of that network's communities, once `division` has
+    taken it."""
     async with keeping.opened(config, clock := SystemClock()) as database:
-        await hopping.prepare(database)
-        yield Growing(database, Stores.over(database), clock, Turns(database))
+        shares = SqlShares(database, GUARDING)
+        division = Division(shares=shares, clock=clock, begin=_nothing, end=_nothing, under_way=lambda _: 0)
+        stores = Stores.over(database, shares, {shared: shares}) if shared else Stores.over(database)
+        yield Growing(database, stores, clock, Turns(database), division)
+
+
+async def _nothing(_: Collection[int]) -> None:
+    """Nothing is remembered of communities here."""
 
 
 async def made_up_year(config: Config, *, weeks: int, messages_a_week: int, incidents_a_week: int) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bot.core.communities.community import Community
     from bot.core.incidents.incident import Settlement
     from bot.core.moderation.settling import Settled
+    from bot.core.operations.division import Division
 
 CLAIM = 512  # messages, as screening asks for
 TIMES = 9
@@ -36,6 +37,7 @@ MEMBERS = 1_000  # who take part in the raid
 BUILT = 2_000  # policies that are built one for each, as earlier versions did: enough to tell what each costs
 
 Row = dict[str, object]
+Ready = Callable[["Division"], Awaitable[None]]
 Given = TypeVar("Given")
 
 
@@ -64,6 +66,7 @@ async def bench_growth(database: str | None, communities: int, incidents: int, s
         url = database or f"sqlite:///{Path(folder) / 'growth.db'}"
         config = Config(storage=StorageSettings(url=url, keys=""))
         async with tools.growing(config) as growing:
+            await growing.prepare()
             rows = [await _claims(growing, some) for some in (10, communities)]
             rows += await left_open(growing, incidents)
             rows.append(await _start(growing, incidents))
@@ -175,7 +178,7 @@ def _chosen(number: int, name: str = "") -> "list[Community]":
 
     return [
         Community(
-            platform=_bench(), id=f"{name}{one}", version=1, name=f"커뮤니티 {one}", preset=PRESETS[one % len(PRESETS)],
+            platform=bench(), id=f"{name}{one}", version=1, name=f"커뮤니티 {one}", preset=PRESETS[one % len(PRESETS)],
             moderators_channel=f"m{one}", report_channel=f"r{one}",
         )
         for one in range(number)
@@ -206,10 +209,10 @@ async def _guarding(database: str, wait: int) -> Row:
 
 
 @asynccontextmanager
-async def judging(database: str, on_settled: "Settled") -> AsyncIterator[None]:
-    """A whole process of the role guard: begun when this is entered, and at work until it is left."""
+async def judging(database: str, on_settled: "Settled", ready: "Ready | None" = None) -> AsyncIterator[None]:
+    """A whole process of the role guard: begun when this is entered, and at work from `ready` on until it is left."""
     from bot.app import guards
-    from bot.app.application import application
+    from bot.app.application import GUARDING, application
     from bot.config import Config, StorageSettings
     from bot.core.operations.outside.role import Role
 
@@ -219,6 +222,8 @@ async def judging(database: str, on_settled: "Settled") -> AsyncIterator[None]:
         application(config, guard, lambda core: (), roles={Role.GUARD}, on_settled=on_settled) as jikimi,
         asyncio.TaskGroup() as working,
     ):
+        if ready:
+            await ready(jikimi.health.works[GUARDING])
         working.create_task(jikimi.run(stopping=stopping))
         yield
         stopping.set()
@@ -232,7 +237,7 @@ async def _in_batches(all_: Sequence[Given], give: Callable[[Sequence[Given]], A
 def spoken(id_: str, community: str, at: datetime, author: str = "1") -> "Message":
     from bot.core.chat.message import Author, Message, MessageRef
 
-    ref = MessageRef(_bench(), f"c{community}", id_)
+    ref = MessageRef(bench(), f"c{community}", id_)
     return Message(ref=ref, community_id=community, author=Author(id=author), sent_at=at, text="안녕하세요")
 
 
@@ -261,7 +266,7 @@ def found_harmful(message: "Message", at: datetime) -> "Settlement":
     return Settlement(decision=decision, decided_at=at)
 
 
-def _bench() -> "Platform":
+def bench() -> "Platform":
     from bot.core.chat.message import Platform
 
     return Platform("bench")

@@ -2,19 +2,22 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from itertools import count, cycle
 from multiprocessing import get_context
+from threading import Barrier
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.cli.line import Line
-from bot.cli.operations.growth import Row, found_harmful, harmless, judging, spoken
+from bot.cli.operations.growth import Row, bench, found_harmful, harmless, judging, spoken
 from bot.cli.shown import print_json
 
 if TYPE_CHECKING:
@@ -22,15 +25,18 @@ if TYPE_CHECKING:
     from bot.config import Config
     from bot.core.chat.message import Message
     from bot.core.incidents.incident import Settlement
+    from bot.core.operations.division import Division
 
-ROLES = ("chat", "guard", "act", "judging")
+ROLES = ("chat", "guard", "act", "judging", "narrow")
+WHOLE = ROLES[3:]  # processes of the role guard that judge
 PROCESSES = (1, 2, 4)
 COMMUNITIES = 200
-STARTS = 15.0  # seconds until each process has read its models and taken its shares
+STARTED = 120.0  # seconds until each process has read its models and taken its shares, at most
+OPENED = 3.0  # seconds until a process that begins to judge does so as it always does
 TOGETHER = 256  # messages or actions that are taken out, or filled in, in one call
 CALLERS, ARRIVE = 4, 64  # who keep beside each other, and so many messages in each call
 #: Messages or actions that wait for each process and second.
-ENOUGH = {"guard": 6_000, "act": 6_000, "judging": 3_000}
+ENOUGH = {"guard": 6_000, "act": 6_000, "judging": 1_500, "narrow": 1_500}
 
 
 def declare(line: Line) -> None:
@@ -57,10 +63,11 @@ def of_role(role: str, database: str, seconds: float, numbers: Sequence[int] = P
     for processes in numbers:
         number = next(_numbers)
         if role != "chat":
-            asyncio.run(fill(database, role, round(ENOUGH[role] * seconds * processes), number))
-        begins = time.time() + (STARTS if role == "judging" else 2.0)  # when everybody has started
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            asked = [pool.submit(work, role, database, begins, seconds, number * 100 + one) for one in range(processes)]
+            asyncio.run(fill(database, role, round(ENOUGH[role] * (OPENED + seconds) * processes), number))
+        context = get_context("spawn")
+        with context.Manager() as between, ProcessPoolExecutor(processes, mp_context=context) as pool:
+            all_ = between.Barrier(processes, timeout=STARTED)
+            asked = [pool.submit(work, role, database, all_, seconds, number * 100 + one) for one in range(processes)]
             done = [one.result() for one in asked]
         rate = sum(did for did, _ in done) / seconds
         alone = alone or rate
@@ -74,33 +81,51 @@ def of_role(role: str, database: str, seconds: float, numbers: Sequence[int] = P
 _numbers = count(1)
 
 
-def work(role: str, database: str, begins: float, seconds: float, number: int) -> tuple[int, float]:
-    """What a process of that role does in so many seconds: how many messages or actions, in how much processor time.
-    Nothing is asked of a network, and nothing judged but by "judging", which is a whole process of the role guard with
-    the embedded guard on one thread: those cost what they cost, wherever they run."""
-    if role == "judging":
-        return asyncio.run(_judging(database, begins, seconds))
-    return asyncio.run(_work(role, database, begins, seconds, number))
+def work(role: str, database: str, all_: Barrier, seconds: float, number: int) -> tuple[int, float]:
+    """What a process of that role does in so many seconds, from when `all_` have their shares: how many messages or
+    actions, in how much processor time. Nothing is asked of a network, and nothing judged but by whole processes of the
+    role guard with the embedded guard: "judging" as it ships, "narrow" on one core with one thread that judges."""
+    if role in WHOLE:
+        return asyncio.run(_judging(role, database, all_, seconds, number))
+    return asyncio.run(_work(role, database, all_, seconds, number))
 
 
-async def _judging(database: str, begins: float, seconds: float) -> tuple[int, float]:
+async def shared_out(division: "Division", all_: Barrier) -> None:
+    """Once as many take part as are waited for, each with its shares; nothing is worked on before that."""
+    from bot.core.operations.division import is_for
+
+    while True:
+        await division.follow()
+        found = await division.shares.look()
+        own = {share for share in range(division.shares.parts) if is_for(share, found.part) == found.me}
+        if len(found.part) == all_.parties and division.mine == own:
+            break
+        await asyncio.sleep(0.1)
+    await asyncio.to_thread(all_.wait)
+
+
+async def _judging(role: str, database: str, all_: Barrier, seconds: float, number: int) -> tuple[int, float]:
     settled = [0]
+    if role == "narrow":
+        if hasattr(os, "sched_setaffinity"):  # elsewhere it is one thread that judges, and no more
+            os.sched_setaffinity(0, {number % (os.cpu_count() or 1)})
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
 
     def count(settlements: "Sequence[Settlement]") -> None:
         settled[0] += len(settlements)
 
-    async with judging(database, count):
-        await asyncio.sleep(max(0.0, begins - time.time()))
+    async with judging(database, count, partial(shared_out, all_=all_)):
+        await asyncio.sleep(OPENED)
         before, worked = settled[0], time.process_time()
         await asyncio.sleep(seconds)
         return settled[0] - before, time.process_time() - worked
 
 
-async def _work(role: str, database: str, begins: float, seconds: float, number: int) -> tuple[int, float]:
+async def _work(role: str, database: str, all_: Barrier, seconds: float, number: int) -> tuple[int, float]:
     from bot.app import tools
 
-    async with tools.growing(_config(database)) as growing:
-        await asyncio.sleep(max(0.0, begins - time.time()))
+    async with tools.growing(_config(database), shared=bench()) as growing:
+        await shared_out(growing.division, all_)
         until, worked = time.monotonic() + seconds, time.process_time()
         match role:
             case "chat":
@@ -137,7 +162,7 @@ async def _act(growing: "Growing", until: float) -> int:
     from bot.core.moderation.turns import UnderWay
     from bot.core.rules.actions import Done
 
-    done, outbox, platforms = 0, growing.stores.outbox, [said(growing, "").ref.platform]
+    done, outbox, platforms = 0, growing.stores.outbox, [bench()]
     while time.monotonic() < until:
         room = UnderWay(whole=TOGETHER, platform=TOGETHER, community=16)
         some = await outbox.claim(TOGETHER, now=growing.clock.now(), platforms=platforms, under_way=room)
@@ -154,7 +179,7 @@ async def fill(database: str, role: str, number: int, run: int) -> None:
         heard = cycle(filter(None, (json.loads(line).get("text") for line in said_there)))
         for begin in range(0, number, TOGETHER):
             some = [said(growing, f"f{run}-{one}") for one in range(begin, min(begin + TOGETHER, number))]
-            if role == "judging":
+            if role in WHOLE:
                 # No two texts alike, or they would be judged once.
                 some = [replace(one, text=f"{next(heard)} {one.ref.message_id}") for one in some]
             await growing.stores.inbox.keep(some)

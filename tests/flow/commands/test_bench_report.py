@@ -3,15 +3,17 @@
 import asyncio
 import json
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from bot.app import tools
 from bot.cli.bench.report import bench_report
-from bot.cli.operations.growth import bench_growth, judging, left_open
-from bot.cli.operations.scale import fill, work
+from bot.cli.operations.growth import bench, bench_growth, judging, left_open
+from bot.cli.operations.scale import fill, shared_out, work
 from bot.config import Config, StorageSettings
 from bot.core.incidents.incident import Settlement
+from bot.core.operations.division import PARTS
 from bot.core.text.catalogue import texts
 from tests.servers.postgres import Postgres
 
@@ -59,8 +61,25 @@ def test_scale_does_the_work_of_each_role(postgres: Postgres, role: str) -> None
     database = postgres.create()
     if role != "chat":
         asyncio.run(fill(database, role, 300, 1))
-    did, worked = work(role, database, 0.0, 0.1, 1)
+    did, worked = work(role, database, Barrier(1), 0.1, 1)
     assert did > 0 < worked
+
+
+def test_nobody_begins_before_all_hold_their_shares(postgres: Postgres) -> None:
+    database = postgres.create()
+    config = Config(storage=StorageSettings(url=database, keys=""))
+
+    async def scenario() -> None:
+        await fill(database, "guard", 200, 1)
+        async with tools.growing(config, bench()) as one, tools.growing(config, bench()) as two:
+            both, all_ = (one.division, two.division), Barrier(2)
+            await asyncio.gather(*(shared_out(each, all_) for each in both))
+            assert sorted(share for each in both for share in each.mine) == list(range(PARTS))
+            claimed = [await each.stores.inbox.claim(300, fresh_since=each.clock.now()) for each in (one, two)]
+            assert all(claimed) and sum(map(len, claimed)) == 200
+            assert not {message.community for message in claimed[0]} & {message.community for message in claimed[1]}
+
+    asyncio.run(scenario())
 
 
 def test_scale_fills_the_inbox_with_what_has_to_be_judged(postgres: Postgres) -> None:
