@@ -1,7 +1,6 @@
 """What a community has set <-> its JSON, all but the number of the change, which has a column."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -136,13 +135,4 @@ def read_settings(stored: str) -> Community:
         known["night"] = Night(**night | {"hours": Hours(**night["hours"])})
     if quiet := known["quiet"]:
         known["quiet"] = Hours(**quiet)
-    return Community(**{name: _shared(name, value) for name, value in known.items()})
-
-
-#: Of every field that has a default.
-_USUAL = {one.name: getattr(Community(platform=Platform(""), id=""), one.name) for one in fields(Community)}
-
-
-def _shared(name: str, value: Any) -> Any:
-    """What is as usual is one and the same for all communities, of which there may be very many."""
-    return usual if value == (usual := _USUAL[name]) else value
+    return Community(**known)

@@ -1,7 +1,7 @@
 """What a community has set for itself; everything unset follows the configuration's defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, get_args
@@ -33,13 +33,16 @@ class Listing(StrEnum):
 
 LONGEST_RULES = 4_000  # characters of the rules that a community has written down
 
+#: What is no setting of anybody's.
+_NOTED = {"platform", "id", "version", "name", "welcomed", "left_at", "staff_explained"}
+
 #: Of a kind of harm: no rule looks for it.
 IGNORED = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Community:
-    """A Discord server or a Telegram group. Channels, roles and people are the platform's ids, as text."""
+class _Known:
+    """What is known of nearly all, or set by them."""
 
     platform: Platform
     id: str
@@ -52,6 +55,15 @@ class Community:
     moderators_channel: str | None = None  # where cards go
     report_channel: str | None = None
     urgent: tuple[str, ...] = ()  # who is pinged by an escalation
+    welcomed: bool = False
+    staff_explained: bool = False  # its moderators were told why their own messages are left alone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Community(_Known):
+    """A Discord server or a Telegram group. Channels, roles and people are the platform's ids, as text. There may be
+    very many, so that what only some set takes room only where it is set; else it stands in the class."""
+
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     thresholds: Mapping[str, float] = field(default_factory=dict)  # rule -> score from which it matches
@@ -68,8 +80,6 @@ class Community:
     bots: Mapping[str, bool] = field(default_factory=dict)  # bot -> whether what it says is judged as answers
     bot_owners: Mapping[str, str] = field(default_factory=dict)  # bot -> the channel in which its owner is told
     paused_until: datetime | None = None  # nothing is done (watch-only) until then
-    welcomed: bool = False
-    staff_explained: bool = False  # its moderators were told why their own messages are left alone
     left_at: datetime | None = None  # when the bot was taken out; None while it is there
     ladder: str | None = None  # how far the rules go by themselves with who offends again (`Ladder.reach`)
     care: bool | None = None  # whether who is in despair is told in private where somebody listens
@@ -84,6 +94,12 @@ class Community:
     daily_digest: bool | None = None
     alert_at: int | None = None  # incidents in a burst that are news; 0: none are
 
+    def __post_init__(self) -> None:
+        here = {name: value for name, value in vars(self).items() if value != _USUAL[name]}
+        object.__delattr__(self, "__dict__")
+        if here:
+            object.__setattr__(self, "__dict__", here)
+
     @property
     def ref(self) -> CommunityRef:
         return CommunityRef(self.platform, self.id)
@@ -96,10 +112,7 @@ class Community:
     @property
     def has_settings(self) -> bool:
         """Whether anybody has ever set anything: more than that we know its name and have greeted it."""
-        blank = Community(platform=self.platform, id=self.id, name=self.name)
-        return self != replace(
-            blank, welcomed=self.welcomed, left_at=self.left_at, staff_explained=self.staff_explained
-        )
+        return any(getattr(self, name) != usual for name, usual in _USUAL.items() if name not in _NOTED)
 
     def as_ruled(self) -> "Community":
         """Of its settings those that policies are made of; no name, no place and nobody's id but exceptions."""
@@ -159,3 +172,11 @@ class Community:
             bot_owners={bot: id_(channel) or "" for bot, channel in self.bot_owners.items()},
             shares={key.replace(old, new) if key.endswith(f" {old}") else key: one for key, one in self.shares.items()},
         )
+
+
+#: Of a community that has set nothing.
+_USUAL = {
+    one.name: one.default if one.default_factory is MISSING else one.default_factory() for one in fields(Community)
+}
+for _name in _USUAL.keys() - set(_Known.__slots__):
+    setattr(Community, _name, _USUAL[_name])
