@@ -44,6 +44,7 @@ class SqlInbox(Kept):
         self._keep = database.grouped(self._insert)
         self._settle = database.grouped(self._close)
         self._turns = Turns(database, shares)
+        self._looked: datetime | None = None  # so far back were all looked at again, and not yet what is older
         self._in_hand: dict[MessageRef, Stake | None] = {}  # handed out and not yet settled
         self._unsure = False  # whether the last claim may have leased what nobody was handed
 
@@ -93,12 +94,17 @@ class SqlInbox(Kept):
         async with self.database.write() as connection:
             # What was looked at has not killed anybody.
             await connection.execute(aside.values({**FREE, "aside_at": at, "circle": None}))
+        self._looked = None
         self._put_down(refs)
 
     async def look_again(self, limit: int, *, sent_before: datetime) -> Sequence[Message]:
+        """Nobody walks again over what went already, and may lie there dead."""
         due = (queue.c.aside_at.is_not(None), queue.c.sent_at < sent_before, suspects.innocent(queue), *self._ours())
+        due += (queue.c.sent_at <= self._looked,) if self._looked else ()
         wanted = select(queue.c.id).where(queue.c.holder.is_(None), *due)
-        return await self._lease_some(wanted.order_by(queue.c.sent_at.desc(), queue.c.id.desc()).limit(limit))
+        found = await self._lease_some(wanted.order_by(queue.c.sent_at.desc(), queue.c.id.desc()).limit(limit))
+        self._looked = found[-1].sent_at if len(found) == limit else None
+        return found
 
     async def _insert(self, arrived: Sequence[Message]) -> Sequence[bool]:
         keys = await self.database.keys.of_all({message.community for message in arrived})
