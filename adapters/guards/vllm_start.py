@@ -73,9 +73,9 @@ def batch_sizes(name: str, memory: int) -> Mapping[str, int]:
 
 
 @contextmanager
-def _said_every(seconds: float, began: float) -> Iterator[None]:
+def said_every(seconds: float) -> Iterator[None]:
     """That it goes on: gigabytes take minutes to fetch and to read. vLLM's own log says how far it is."""
-    done = Event()
+    began, done = monotonic(), Event()
 
     def say() -> None:
         while not done.wait(seconds):
@@ -109,7 +109,7 @@ def started(ours: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
         "guard model starts: its weights are fetched where they are not here yet, then read", model=options["model"]
     )
     try:
-        with _said_every(SAID_EVERY, began):
+        with said_every(SAID_EVERY):
             engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**options))
     except (OSError, ValueError, RuntimeError) as error:
         raise Broken(

@@ -110,3 +110,14 @@ def test_a_fine_one_changes_nothing_either_and_says_what_is_still_to_do(tmp_path
     done = CliRunner().invoke(build("en"), ["check-config", str(file)])
     assert done.exit_code == 0 and "fine" in done.stdout and "JIKIMI_DISCORD_TOKEN" in done.stdout
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_it_says_what_starts_the_guards_server_and_where_messages_go(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    guard = "name = 'wildguard-ko'\nmodel = 'mine'\nengine_options = { quantization = 'fp8' }"
+    file.write_text(
+        f"[storage]\nurl = 'sqlite:///{tmp_path}/jikimi.db'\n[guard]\n{guard}\nservers = ['https://far.example']"
+    )
+    done = CliRunner().invoke(build("en"), ["check-config", str(file)])
+    assert done.exit_code == 0 and "vllm serve mine --max-model-len 2048 --quantization fp8" in done.stdout
+    assert [line for line in done.stdout.splitlines() if "leaves this machine" in line and "far.example" in line]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.cli.bench.simulated_engine import Engine, SimulatedEngine
+from bot.cli.bench.simulated_engine import Engine, SimulatedEngine, continuous, lanes
 from bot.cli.bench.virtual_time import VirtualClock, run
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.ports import PRIORITY, Answered, Guard
@@ -121,6 +121,13 @@ def test_twice_the_capacity_costs_no_capacity(engine: Engine, capacity: int, sec
             assert queue.figures.outages == 0
 
     run(scenario())
+
+
+def test_slots_that_go_on_answer_more_and_sooner_than_lanes_that_wait_for_whole_batches() -> None:
+    for rate in (None, 1000):
+        slots, waiting = run(continuous(rate, 1.0)), run(lanes(rate, 1.0))
+        assert slots["per_second"] >= waiting["per_second"] * (1.1 if rate is None else 0.95)
+        assert rate is None or slots["p99_ms"] < 0.8 * waiting["p99_ms"]
 
 
 class Pondering(ScriptedGuard):

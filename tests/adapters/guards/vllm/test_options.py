@@ -1,8 +1,12 @@
 """What is handed on to vLLM: checked by what it knows, and its batches by the card."""
 
-import pytest
+import asyncio
 
-from adapters.guards.vllm_start import LARGE, USUAL, batch_sizes, refused
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.guards.vllm_start import LARGE, USUAL, batch_sizes, refused, said_every
+from tests.servers.waiting import until
 
 KNOWN = ["model", "quantization", "tensor_parallel_size", "hf_overrides"]
 
@@ -26,3 +30,13 @@ def test_batches_are_as_large_as_the_card() -> None:
     assert batch_sizes("NVIDIA H100 80GB HBM3", 85_000_000_000) == LARGE
     assert batch_sizes("NVIDIA A100-SXM4-80GB", 85_000_000_000) == USUAL
     assert batch_sizes("NVIDIA L4", 24_000_000_000) == USUAL
+
+
+def test_a_start_that_takes_long_says_again_and_again_that_it_goes_on() -> None:
+    with capture_logs() as logs, said_every(0.01):
+        asyncio.run(until(lambda: len(logs) >= 2, seconds=None))
+    assert {(one["event"], one["log_level"]) for one in logs} == {("guard model still starts", "info")}
+    said = len(logs)
+    with capture_logs() as afterwards, said_every(3600):
+        pass
+    assert not afterwards and len(logs) == said
