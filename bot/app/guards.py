@@ -69,9 +69,10 @@ def judges(guard: Guard, config: Config) -> tuple[Guard, Guard | None]:
     if config.guard.name in SHIPPED:
         return guard, None
     from adapters.guards.composed.beside import BesideGuard
+    from adapters.guards.composed.once import OnceGuard
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    embedded = KindsGuard(encoder=config.guard.encoder)
+    embedded = OnceGuard(KindsGuard(encoder=config.guard.encoder))
     return BesideGuard(guard, embedded), embedded
 
 

@@ -32,7 +32,7 @@ class Part(StrEnum):
 _HARM = {Part.PROMPT: Task.PROMPT_HARM, Part.RESPONSE: Task.RESPONSE_HARM}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, kw_only=True)
 class Exchange:
     """What is put before a guard: a prompt alone (a person's message), a prompt with the response of an
     LLM bot, or a response alone (the prompt is not known: None)."""

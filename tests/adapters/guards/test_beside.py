@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from adapters.guards.composed.beside import BesideGuard
+from adapters.guards.composed.once import OnceGuard
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.ports import judge_each
@@ -54,6 +55,22 @@ def test_answers_come_one_by_one_whoever_is_slower(first: str) -> None:
         await judging
         assert sorted(answers) == [0, 1]
         assert isinstance(answers[0], Verdict) and HarmKind.ABUSE in answers[0].kinds[Part.PROMPT]
+
+    asyncio.run(check())
+
+
+def test_what_was_put_in_order_is_not_judged_again_beside_the_model_and_is_kept_no_longer_than_it_waits() -> None:
+    async def check() -> None:
+        embedded = ScriptedGuard({"욕": found("embedded", HarmKind.ABUSE, 0.98)})
+        stand_in, (abuse, talk) = OnceGuard(embedded), asked("욕", "말")
+        (seen,) = await stand_in.judge([abuse])
+        one, _, again = await BesideGuard(Model(), stand_in).judge([abuse, talk, abuse])
+        assert isinstance(one, Verdict) and isinstance(seen, Verdict) and set(seen.found) < set(one.found)
+        assert one == again and embedded.asked == [[abuse], [talk]]
+        embedded.asked.clear()
+        del abuse
+        await stand_in.judge([*asked("욕"), talk])
+        assert embedded.asked == [asked("욕")]
 
     asyncio.run(check())
 
