@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.cli.bench.cores import named
 from bot.cli.bench.shipped import shipped_messages
 from bot.cli.line import Line
 from bot.cli.shown import Tabular, show
@@ -70,6 +71,7 @@ def declare(line: Line) -> None:
         capacity: Annotated[
             float, typer.Option("--capacity", min=0, help=say["help.bench_capacity"], show_default=False)
         ] = 0.0,
+        cores: Annotated[str, typer.Option("--cores-for-model", help=say["help.bench_cores"], show_default=False)] = "",
         as_json: Annotated[bool, line.json] = False,
     ) -> None:
         from bot.cli.bench.loads import Load
@@ -77,9 +79,16 @@ def declare(line: Line) -> None:
         if unknown := set(exchanges.split(",")) - set(EXCHANGES.split(",")):
             raise typer.BadParameter(", ".join(unknown), param_hint="--exchanges")
         try:
-            load = Load(seconds=seconds, texts=tuple(exchanges.split(",")), shares=_numbers(shares), capacity=capacity)
+            of_its_own = named(cores)
+        except ValueError:
+            raise typer.BadParameter(cores, param_hint="--cores-for-model") from None
+        try:
+            offered = _numbers(shares)
         except ValueError:
             raise typer.BadParameter(shares, param_hint="--shares") from None
+        load = Load(
+            seconds=seconds, texts=tuple(exchanges.split(",")), shares=offered, capacity=capacity, cores=of_its_own
+        )
         sections = only.split(",") if only else SECTIONS
         if model and find_spec("vllm") is None:
             raise Broken(say["run.no_vllm"])
@@ -283,6 +292,7 @@ def main() -> None:
     parser.add_argument("--exchanges", default=EXCHANGES, help="what closed loops are about")
     parser.add_argument("--shares", default=SHARES, help="of the queue's rate, offered in open loops")
     parser.add_argument("--capacity", type=float, default=0.0, help="a second, known: no closed loops")
+    parser.add_argument("--cores-for-model", type=named, default=(), help="by comma; all else runs on the others")
     parser.add_argument("--server", default="", help="the address of a `vllm serve` of the model")
     parser.add_argument("--in-flight", type=int, default=Load().in_flight)
     parser.add_argument("--engine-options", type=json.loads, default={}, help="JSON, for vLLM")
@@ -306,6 +316,7 @@ def main() -> None:
             texts=tuple(given.exchanges.split(",")),
             shares=_numbers(given.shares),
             capacity=given.capacity,
+            cores=given.cores_for_model,
         ),
         engine_options=given.engine_options,
         server=given.server,

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any, Literal, get_args
 
 from bot.app.engines import UNPARSEABLE, CardSnippet, RawEngine, SystemClock, judges
+from bot.cli.bench.cores import of_its_own
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.ports import Guard
@@ -35,21 +36,22 @@ WRITTEN = 6  # tokens of the card's answer to a prompt, for random weights
 class Load:
     """How the guard is loaded. `in_flight`: out at once in a closed loop, about what `texts` names; `shares`: what is
     offered in open loops, chat that comes at random, of what the queue did in the closed one, or of `capacity` (a
-    second): then only open loops are run."""
+    second): then only open loops are run. `cores`: the model's own."""
 
     seconds: float = 10.0
     in_flight: int = 512
     texts: tuple[str, ...] = ("chat", "pairs", "long")
     shares: tuple[float, ...] = (0.5, 0.8, 0.95, 2.0)
     capacity: float = 0.0
+    cores: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`offered` a second, None in a closed loop. `per_second` is the median of the rounds, `slowest` and `fastest` of
-    them; of an open loop those that the guard answered within IN_TIME. Its latencies in milliseconds; processor time of
-    this process and of those that it started, in microseconds for each exchange. `settled` a second, on the stand-in's
-    word; `outages`: times that the guard was taken to be away."""
+    """`offered` a second, None in a closed loop. `per_second` is the median of the rounds, or of the parts of an open
+    loop, `slowest` and `fastest` of them; of an open loop those that the guard answered within IN_TIME. Its latencies
+    in milliseconds; processor time of this process and of those that it started, in microseconds for each exchange.
+    `settled` a second, on the stand-in's word; `outages`: times that the guard was taken to be away."""
 
     section: str
     texts: str
@@ -109,38 +111,41 @@ def _children(parent: int) -> Iterator[tuple[int, float]]:
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Counts what is answered in the steady part of each round: neither while askers come nor while they leave."""
+    """Counts what is answered in the steady part of each round, or of each of a round's `parts`: neither while askers
+    come nor while they leave."""
 
     latencies: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     settled: list[float] = field(default_factory=list)
     processors: Processors = field(default_factory=Processors)
     _open: tuple[float, float] = (0.0, 0.0)
-    _answered: int = 0
-    _settled: int = 0
+    _answered: list[int] = field(default_factory=list)
+    _settled: list[int] = field(default_factory=list)
 
-    def begin(self, seconds: float, ramp: float) -> float:
+    def begin(self, seconds: float, ramp: float, parts: int = 1) -> float:
         """When askers stop."""
         began = time.perf_counter()
-        self._open, self._answered, self._settled = (began + ramp, began + ramp + seconds), 0, 0
+        self._open, self._answered, self._settled = (began + ramp, began + ramp + seconds), [0] * parts, [0] * parts
         self.processors.begin()
         return self._open[1]
 
     def answered(self, asked_at: float, *, within: float = float("inf"), by_the_guard: bool = True) -> None:
         now = time.perf_counter()
         self.processors.exchanges += 1
-        if not self._open[0] <= now <= self._open[1]:
+        began, end = self._open
+        if not began <= now < end:
             return
-        self._settled += not by_the_guard
+        part = int((now - began) / (end - began) * len(self._answered))
+        self._settled[part] += not by_the_guard
         if by_the_guard:
-            self._answered += now - asked_at <= within
+            self._answered[part] += now - asked_at <= within
             self.latencies.append(now - asked_at)
 
     def end(self) -> None:
         self.processors.end()
-        seconds = self._open[1] - self._open[0]
-        self.rates.append(self._answered / seconds)
-        self.settled.append(self._settled / seconds)
+        seconds = (self._open[1] - self._open[0]) / len(self._answered)
+        self.rates += [number / seconds for number in self._answered]
+        self.settled += [number / seconds for number in self._settled]
 
     def row(self, section: str, texts: str, offered: float | None = None, outages: int = 0) -> Row:
         ordered = sorted(self.latencies) or [float("nan")]
@@ -171,7 +176,9 @@ def card(
     model: str, load_format: str, options: dict[str, Any], exchanges: Exchanges, only: Sequence[str], load: Load
 ) -> list[Row]:
     """The snippet of the model's card, one call after another, and in bulk."""
-    snippet = CardSnippet(model, load_format=load_format, writes=WRITTEN if load_format == "dummy" else None, **options)
+    writes = WRITTEN if load_format == "dummy" else None
+    with of_its_own(load.cores):
+        snippet = CardSnippet(model, load_format=load_format, writes=writes, **options)
     rows = []
     for texts in ("chat", "pairs"):
         snippet.chat([next(exchanges[texts]) for _ in range(WARM_UP)])
@@ -210,7 +217,8 @@ async def served(
 ) -> list[Row]:
     """One engine, asked directly and through the shared queue; then as an application asks, with the embedded guard
     beside it, which stands in where there is no time."""
-    engine = RawEngine(model, clock=SystemClock(), dialect=dialect, mode=mode, load_format=load_format, **options)
+    with of_its_own(load.cores):
+        engine = RawEngine(model, clock=SystemClock(), dialect=dialect, mode=mode, load_format=load_format, **options)
     strict, rows = load_format != "dummy", list[Row]()
 
     async def raw(asked: Any) -> bool:
@@ -318,11 +326,13 @@ async def _open(way: Way, exchanges: Iterator[Exchange], rate: float, seconds: f
     async def one(asked: Any, arrival: float) -> None:
         watch.answered(arrival, within=IN_TIME, by_the_guard=await way.ask(asked))
 
-    end, arrival = watch.begin(seconds, ramp=seconds / 5), time.perf_counter()
+    end, arrival = watch.begin(seconds, ramp=seconds / 5, parts=ROUNDS), time.perf_counter()
     while arrival < end:
-        await asyncio.sleep(max(0.0, arrival - time.perf_counter()))  # who is late gives way, too
-        tasks.add(asyncio.ensure_future(one(way.prepare(next(exchanges)), arrival)))
-        arrival += draw.expovariate(rate)
+        await asyncio.sleep(max(0.0, arrival - time.perf_counter()))
+        now = time.perf_counter()
+        while arrival <= now:  # all that have come meanwhile: a turn of the loop is long where many are answered in it
+            tasks.add(asyncio.ensure_future(one(way.prepare(next(exchanges)), arrival)))
+            arrival += draw.expovariate(rate)
     for task in tasks:  # beyond capacity some would never be answered
         if not task.done() and rate:
             task.cancel()

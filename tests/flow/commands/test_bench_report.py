@@ -1,13 +1,17 @@
-"""`jikimi bench report` on a small week, `growth` on a small crowd, `scale` for a moment."""
+"""`jikimi bench report` on a small week, `growth` on a small crowd, `scale` for a moment; cores that a model has."""
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
 from bot.app import tools
+from bot.cli.bench.cores import named
 from bot.cli.bench.report import bench_report
 from bot.cli.operations.growth import bench, bench_growth, judging, left_open
 from bot.cli.operations.scale import fill, shared_out, work
@@ -93,3 +97,19 @@ def test_scale_fills_the_inbox_with_what_has_to_be_judged(postgres: Postgres) ->
         assert len({one.decision.message.text for one in settled}) == 50
 
     asyncio.run(scenario())
+
+
+def test_what_starts_on_cores_of_its_own_has_them_to_itself() -> None:
+    allowed = sorted(os.sched_getaffinity(0))
+    with pytest.raises(ValueError, match=str(allowed[0])):
+        named(",".join(map(str, allowed)))  # none would be left
+    own = allowed[:-1]  # none of them where there is but one core: then nothing is bound
+    script = f"""
+import os, subprocess, sys
+from bot.cli.bench.cores import of_its_own
+with of_its_own({own}):
+    subprocess.run([sys.executable, "-c", "import os; print(sorted(os.sched_getaffinity(0)))"], check=True)
+print(sorted(os.sched_getaffinity(0)))
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert list(map(json.loads, said.splitlines())) == [own or allowed, allowed[-1:]]
