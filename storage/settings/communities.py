@@ -79,10 +79,12 @@ class SqlCommunities:
                     await strikes.rehash(self._database, connection, from_)
                 named = update(communities).where(communities.c.key == from_)
                 await connection.execute(named.values(id=plain(new.id)))
-            rows = (await connection.execute(select(communities.c.key, *_STORED).where(_SET))).all()
-            for row in rows:
-                if (moved := _read(row).moved(old, new.id)) != _read(row, as_stored=True):
-                    await _write(connection, row.key, moved, version)
+            wanted = select(communities.c.key, *_STORED).where(_SET).execution_options(yield_per=_TOGETHER)
+            found = await connection.stream(wanted)
+            moved = [(row.key, _moved(row, old, new)) async for row in found if old.id in (row.settings or "")]
+            for key, now in moved:
+                if now:
+                    await _write(connection, key, now, version)
             await tell(connection, [SETTINGS], self._database.holder)
         self._database.keys.forget()
 
@@ -91,6 +93,12 @@ class SqlCommunities:
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_CHANGING})"))
         newest = select(func.coalesce(func.max(communities.c.version), 0))
         return int((await connection.execute(newest)).scalar_one()) + 1
+
+
+def _moved(row: AnyRow, old: CommunityRef, new: CommunityRef) -> Community | None:
+    """None: what is stored of it stays as it is."""
+    moved = _read(row).moved(old, new.id)
+    return None if moved == _read(row, as_stored=True) else moved
 
 
 async def _key(connection: AsyncConnection, community: CommunityRef) -> int | None:

@@ -72,6 +72,7 @@ async def bench_growth(database: str | None, communities: int, incidents: int, s
             rows.append(await _start(growing, incidents))
             rows.append(await _memory(config, 10 * communities))
             await growing.settle_in(_chosen(10 * communities, "crowd-"))
+            rows.append(await _move(growing, incidents, 10 * communities))
             said = [spoken(f"crowd-{one}", f"crowd-{one}", growing.clock.now()) for one in range(communities)]
             await _in_batches(said, growing.stores.inbox.keep)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
@@ -142,6 +143,19 @@ async def _start(growing: "Growing", incidents: int) -> Row:
     took, work = time.perf_counter() - began, time.process_time() - worked
     facts = {"new_s": round(took, 2), "cpu_s": round(work, 2)}
     return {"what": "start", "incidents": incidents, "remembered": remembered, **facts}
+
+
+async def _move(growing: "Growing", incidents: int, communities: int) -> Row:
+    """Of the community of the raid, and of one of which nothing is on record, to a new id; among so many with settings,
+    any of which may name it."""
+    from bot.core.chat.message import CommunityRef
+
+    took = []
+    for id_ in (f"crowd-{communities - 1}", "0"):
+        began = time.perf_counter()
+        await growing.stores.communities.move(CommunityRef(bench(), id_), f"moved-{id_}")
+        took.append(round(time.perf_counter() - began, 3))
+    return {"what": "move", "incidents": incidents, "communities": communities, "quiet_s": took[0], "new_s": took[1]}
 
 
 async def _memory(config: "Config", communities: int) -> Row:

@@ -41,10 +41,11 @@ def test_growth_is_told_beside_the_ways_of_before(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bot.cli.operations.growth.CLAIM", 20)
     asyncio.run(bench_growth(None, 20, 30, texts("en"), as_json=True))
-    few, many, start, memory, judging = json.loads(capsys.readouterr().out)["rows"]
+    few, many, start, memory, move, judging = json.loads(capsys.readouterr().out)["rows"]
     assert (few["communities"], many["communities"], memory["communities"]) == (10, 20, 200)
     assert min(one[way] for one in (few, many) for way in ("old_ms", "new_ms")) > 0
     assert start["remembered"] == 30 and memory["old_mib"] >= memory["new_mib"]
+    assert (move["incidents"], move["communities"]) == (30, 200) and move["new_s"] > 0 < move["quiet_s"]
     assert judging["communities"] == 200 and judging["judged"] >= 20 and judging["mib"] > 0
     assert list(tmp_path.iterdir()) == []
 

@@ -2,16 +2,20 @@
 
 import asyncio
 import tracemalloc
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.operations.retention import Limits
+from storage.columns import SaidIn
 from storage.database import Database
 from storage.flow.compared.crowd import settle_in
 from storage.reports import coarsening
 from storage.settings.communities import SqlCommunities
+from storage.tables import communities
 from tests.builders import DISCORD, NOW
 from tests.fakes.clock import ManualClock
 
@@ -43,6 +47,26 @@ def test_while_they_are_read_their_rows_are_not_in_mind_as_well(url: str) -> Non
             assert {one.ref: one for one in known} == {one.ref: one for one in crowd(number)}
             assert len({id(one.platform) for one in known}) == 1
             assert most < taken + 200 * number
+
+    asyncio.run(scenario())
+
+
+def test_who_moves_reads_the_settings_of_those_that_name_it_alone(url: str) -> None:
+    """All were read, twice, in the transaction that every other change waits for."""
+    moves, names_it, other = (Community(platform=DISCORD, id=id_, version=1, preset="strict") for id_ in "123")
+    names_it = replace(names_it, report_channel="1")
+
+    async def scenario() -> None:
+        async with Database.open(url, ManualClock()) as database:
+            await settle_in(database, [moves, names_it, other])
+            key = await database.keys.of(other.ref)
+            of_a_newer_version = update(communities).where(communities.c.key == key)
+            async with database.write() as connection:
+                await connection.execute(of_a_newer_version.values(settings=SaidIn(key, '{"v": 9}')))
+            stored = SqlCommunities(database)
+            await stored.move(moves.ref, "-7")
+            changed = (await stored.since(1)).communities
+            assert {one.id: one.report_channel for one in changed} == {"-7": None, "2": "-7"}
 
     asyncio.run(scenario())
 
