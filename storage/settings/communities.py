@@ -1,7 +1,7 @@
 """Communities' settings as a table: every change has a number, which says to other processes what is new."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import func, select, text, update
@@ -40,6 +40,11 @@ class SqlCommunities:
         async with self._database.read() as connection:
             found = await connection.stream(wanted.execution_options(yield_per=_TOGETHER))
             return [_read(row) async for row in found]
+
+    async def refs(self) -> Collection[CommunityRef]:
+        async with self._database.read() as connection:
+            found = await connection.execute(select(communities.c.platform, communities.c.id).where(_SET))
+            return {CommunityRef(Platform(platform), id_) for platform, id_ in found}
 
     async def since(self, version: int) -> Changes:
         newer = select(*_STORED).where(_SET, communities.c.version > version).order_by(communities.c.version)

@@ -1,6 +1,6 @@
 """What communities have set and who changed it, in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -58,6 +58,9 @@ class MemoryCommunities:
 
     async def all(self) -> Sequence[Community]:
         return [community for _, community in sorted(self.settings.items())]
+
+    async def refs(self) -> Collection[CommunityRef]:
+        return set(self.settings)
 
     async def since(self, version: int) -> Changes:
         newer = [community for community in self.settings.values() if community.version > version]

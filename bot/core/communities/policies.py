@@ -46,14 +46,10 @@ class Policies:
     _seen: int = 0  # the newest version that was read; this process's own changes are read once more
 
     async def load(self) -> None:
-        """Read everything, at start and after ids have changed."""
-        known = {community.ref: community for community in await self.store.all()}
-        gone = self._communities.keys() - known.keys()
-        self._communities = {ref: one for ref, one in self._communities.items() if ref not in gone}
-        for ref in gone:
-            self._policies.pop(ref, None)
-        self._take(known.values())
-        self._seen = max((community.version for community in known.values()), default=0)
+        """Read everything, at start."""
+        known = await self.store.all()
+        self._take(known)
+        self._seen = max((community.version for community in known), default=0)
 
     async def run(self) -> None:
         """Follow what other processes change, until cancelled."""
@@ -80,7 +76,10 @@ class Policies:
             self._seen = changes.communities[-1].version
             self._take(changes.communities)
         if changes.number != len(self._communities):  # one has gone: it has another id now, or is erased
-            await self.load()
+            there = await self.store.refs()
+            for ref in self._communities.keys() - there:
+                del self._communities[ref]
+                self._policies.pop(ref, None)
 
     def community(self, ref: CommunityRef) -> Community:
         """The settings, empty ones where nothing was set."""
@@ -114,7 +113,7 @@ class Policies:
 
     async def move(self, community: CommunityRef, new_id: str) -> None:
         await self.store.move(community, new_id)
-        await self.load()
+        await self.follow()
         self._tell([community, replace(community, id=new_id)])
 
     def _take(self, communities: Iterable[Community]) -> None:

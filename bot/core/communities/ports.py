@@ -4,7 +4,7 @@ Every method may raise `Unavailable` (try again later) or `Broken` (never again 
 crosses a port.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -47,6 +47,10 @@ class Communities(Protocol):
     """What communities have set."""
 
     async def all(self) -> Sequence[Community]: ...
+
+    async def refs(self) -> Collection[CommunityRef]:
+        """Of all, and nothing that they have set."""
+        ...
 
     async def since(self, version: int) -> Changes:
         """What was stored after this version, the newest last; after 0: everything."""

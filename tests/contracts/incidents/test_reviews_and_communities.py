@@ -335,6 +335,7 @@ def test_what_was_stored_since_a_version_and_nothing_else(opens: Opens) -> None:
             await settings.move(CommunityRef(TELEGRAM, "-7"), "-1007")
             changed, number = await settings.since(newest + 1)
             assert ([one.id for one in changed], number) == (["-1007"], 3)
+            assert {one.id for one in await settings.refs()} == {"-5", "-1007", "-9"}
 
     asyncio.run(scenario())
 

@@ -1,6 +1,7 @@
 """Settings in the memory of two processes over one store, and which chat is whose moderators' room."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.config import Config
@@ -9,6 +10,7 @@ from bot.core.communities.community import Community
 from bot.core.communities.policies import FOLLOW, Policies
 from bot.core.rules.policy import Policy, Watch
 from tests.builders import NOW, TELEGRAM, message, put_settings
+from tests.fakes.communities import MemoryCommunities
 from tests.fakes.store import MemoryStore
 
 GROUP, ROOM = "-1001", "-1002"
@@ -50,6 +52,38 @@ def test_one_process_does_not_undo_what_another_has_changed() -> None:
         assert b.communities() == a.communities()
         assert b.of(said("-5")).mode is Watch.WATCH
         following.cancel()
+
+    asyncio.run(scenario())
+
+
+class ReadOnce(MemoryCommunities):
+    def __init__(self, store: MemoryStore) -> None:
+        vars(self).update(vars(store.communities))
+        self.read = 0
+
+    async def all(self) -> Sequence[Community]:
+        self.read += 1
+        return await super().all()
+
+
+def test_where_one_has_moved_or_gone_the_others_are_not_read_again() -> None:
+    """A hundred thousand took every process ten seconds, each time a group became a supergroup."""
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        for id_ in (GROUP, "-5", "-7"):
+            await put_settings(store.communities, Community(platform=TELEGRAM, id=id_, preset="strict"))
+        stored = ReadOnce(store)
+        here, there = (Policies(store=stored, build=Config().policy_of, clock=store.clock) for _ in range(2))
+        await here.load()
+        await there.load()
+        await here.move(CommunityRef(TELEGRAM, "-5"), "-1005")
+        del stored.settings[CommunityRef(TELEGRAM, "-7")]
+        await here.follow()
+        await there.follow()
+        assert [{one.id for one in each.communities()} for each in (here, there)] == [{GROUP, "-1005"}] * 2
+        assert there.of(said("-1005")) == there.of(said(GROUP)) != there.of(said("-5"))
+        assert stored.read == 2, "at the start of each"
 
     asyncio.run(scenario())
 
