@@ -147,7 +147,7 @@ def _given(option: str, arguments: Sequence[str]) -> Iterator[str]:
 def _configured(arguments: Sequence[str]) -> str:
     """What is wrong with a configuration is said by whoever reads all of it."""
     path = next((Path(given) for given in _given("--config", arguments)), DEFAULT_CONFIG)
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         return str(tomllib.loads(path.read_text("utf-8-sig"))["defaults"]["language"])
     return ""
 

@@ -85,6 +85,8 @@ def _read(path: Path, say: Texts) -> dict[str, Any]:
         raise Broken(say("check.not_text", path=path)) from None
     except tomllib.TOMLDecodeError as error:
         raise Broken(say("check.not_toml", path=path, problem=error)) from None
+    except RecursionError:
+        raise Broken(say("check.problem", path=path, key="-", why=say["policy_file.deep"])) from None
 
 
 def _take_tokens(

@@ -167,8 +167,8 @@ class Message:
 
     @property
     def is_sound(self) -> bool:
-        """Whether all that should be words is: a platform on a bad day may hand on anything, and one message that
-        cannot be stored would hold up those that came with it."""
+        """Whether all that should be words is, and every moment has a zone: a platform on a bad day may hand on
+        anything, and one message that cannot be stored would hold up those that came with it."""
         origins = [one for one in (self.forwarded, self.quoted) if one]
         words: list[object] = [
             self.community_id, self.ref.channel_id, self.ref.message_id, self.author.id, self.author.name, self.text,
@@ -177,14 +177,16 @@ class Message:
         ]  # fmt: skip
         words += [word for one in self.links for word in (one.target, one.shown)]
         words += [word for one in origins for word in (one.title, one.name)]
-        numbers, truths = (
+        numbers, truths, moments = (
             (self.ref.revision, self.mentions),
             (self.author.bot, self.author.myself, self.is_name, self.flagged),
+            [at for at in (self.sent_at, self.author.since, self.author.account_since) if at],
         )
         return (
             all(isinstance(word, str) for word in words)
             and all(isinstance(number, int) for number in numbers)
             and all(isinstance(truth, bool) for truth in truths)
+            and all(isinstance(at, datetime) and at.tzinfo for at in moments)
         )
 
     @property

@@ -1,7 +1,8 @@
 """Gateway events about what is said -> messages among the arrivals."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -86,29 +87,40 @@ class Hearing:
             self._withdraw(payload.guild_id, payload.channel_id, message_id)
 
     async def on_thread_create(self, thread: discord.Thread) -> None:
-        if thread.owner_id not in self.ours:
-            self.arrivals.put(read_title(thread))
+        with self._whatever_comes():
+            if thread.owner_id not in self.ours:
+                self.arrivals.put(read_title(thread))
 
     async def on_member_join(self, member: discord.Member) -> None:
         """Somebody has come, or has changed in some way."""
-        if not member.bot and self.names.is_new(member):
-            self.arrivals.put(read_name(member, self.clock.now()))
+        with self._whatever_comes():
+            if not member.bot and self.names.is_new(member):
+                self.arrivals.put(read_name(member, self.clock.now()))
 
     async def on_automod_action(self, execution: discord.AutoModAction) -> None:
         """What AutoMod stops does not come as a message."""
-        if self.automod.is_news(execution):
-            self.arrivals.put(read_filtered(execution, self.clock.now()))
+        with self._whatever_comes():
+            if self.automod.is_news(execution):
+                self.arrivals.put(read_filtered(execution, self.clock.now()))
 
     async def take_late(self, message: discord.Message) -> None:
         self._take(message, late=True)
 
     def _take(self, message: discord.Message, *, late: bool = False) -> None:
-        """Whatever somebody writes is judged: as it was typed, where nothing else can be made of it."""
-        try:
+        with self._whatever_comes(message, late=late):
             self._read(message, late=late)
+
+    @contextmanager
+    def _whatever_comes(self, message: discord.Message | None = None, *, late: bool = False) -> Iterator[None]:
+        """What somebody writes is judged: as it was typed, where nothing else can be made of it. Of names and titles of
+        which nothing can be made, nothing is left."""
+        try:
+            yield
         except Exception as error:
-            if message.guild is not None and message.author.id not in self.ours:
-                self.arrivals.put(self._read_plainly(message, error), late=late)
+            _log.error("an event is read plainly", message=message and message.id, error=type(error).__name__)
+            if message and message.guild and message.author.id not in self.ours:
+                with suppress(Exception):  # then nobody can say who has said what, and when
+                    self.arrivals.put(read_plainly(message), late=late)
 
     def _read(self, message: discord.Message, *, late: bool) -> None:
         if not is_readable(message, self.ours | self.own_webhooks):
@@ -119,30 +131,27 @@ class Hearing:
         self._texts[message.id] = hash(text)
         files = text_files(message)
         if files or self.pairs.needs_a_look(message):
-            task = asyncio.create_task(self.arrivals.put_when_read(self._read_more(message, files), late=late))
+            task = asyncio.create_task(self._look(message, files, late=late))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
             self.arrivals.put(self._whole(message), late=late)
 
+    async def _look(self, message: discord.Message, files: Sequence[discord.Attachment], *, late: bool) -> None:
+        with self._whatever_comes(message, late=late):
+            await self.arrivals.put_when_read(self._read_more(message, files), late=late)
+
     async def _read_more(self, message: discord.Message, files: Sequence[discord.Attachment]) -> Message:
-        try:
-            attached = await asyncio.gather(*(self._beginning(file) for file in files))
-            if self.pairs.needs_a_look(message):
-                await self.pairs.look(message)
-            return self._whole(message, attached)
-        except Exception as error:
-            return self._read_plainly(message, error)
+        attached = await asyncio.gather(*(self._beginning(file) for file in files))
+        if self.pairs.needs_a_look(message):
+            await self.pairs.look(message)
+        return self._whole(message, attached)
 
     def _whole(self, message: discord.Message, attached: Sequence[str] = ()) -> Message:
         said = self.pairs.complete(message, read(message, attached=attached))
         if not said.is_sound:
             raise TypeError("what should be words is not")
         return said
-
-    def _read_plainly(self, message: discord.Message, why: Exception) -> Message:
-        _log.error("a message is read plainly", message=message.id, error=type(why).__name__)
-        return read_plainly(message)
 
     def _withdraw(self, guild_id: int | None, channel_id: int, message_id: int) -> None:
         if guild_id is not None:
