@@ -5,6 +5,7 @@ For expressions in configurations from before the linear engine: they look aroun
 
 import asyncio
 import json
+import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ import structlog
 
 from bot.core.rules.conditions import Group, Sought, Words
 
-PATIENCE = 1.0  # seconds for one search
-IN_LINE = 5.0  # seconds until its turn comes, and the process has started
+PATIENCE = 1.0  # seconds of processor time for one search: on a busy machine it takes what it takes
+IN_LINE = 5.0  # seconds until its turn comes; and for its answer, where the machine is so busy
+START = 30.0  # seconds until the process has read its program
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +29,7 @@ class ExpressionWorker:
 
     patience: float = PATIENCE
     in_line: float = IN_LINE
+    start: float = START
     killed: int = 0
     _process: asyncio.subprocess.Process | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -43,24 +46,22 @@ class ExpressionWorker:
         """Raises TimeoutError."""
         trusted = text.trusted().group
         assert trusted
-        asked = json.dumps([trusted.any_of, trusted.unless, content]).encode() + b"\n"
+        asked = json.dumps([self.patience, trusted.any_of, trusted.unless, content]).encode() + b"\n"
         async with asyncio.timeout(self.in_line):
             await self._turn.acquire()
         try:
             process = await self._started()
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(self.in_line):
                 found: dict[str, str] | None = json.loads(await _ask(process, asked))
                 return found
-        except TimeoutError:
+        except (OSError, ValueError):  # too late, or it has died: of its own clock
             self.killed += 1
             _log.warning("a rule's expression took too long and was given up")
             await self._kill()
-            raise
-        except (OSError, ValueError, asyncio.CancelledError) as error:  # it has died, or its answer is somebody else's
-            await self._kill()
-            if isinstance(error, asyncio.CancelledError):
-                raise
             raise TimeoutError from None
+        except asyncio.CancelledError:  # its answer would be somebody else's
+            await self._kill()
+            raise
         finally:
             self._turn.release()
 
@@ -74,7 +75,7 @@ class ExpressionWorker:
                 stdout=asyncio.subprocess.PIPE,
                 start_new_session=True,  # a Ctrl-C is for us
             )
-            async with asyncio.timeout(self.in_line):
+            async with asyncio.timeout(self.start):
                 await _ask(self._process, b"")
         return self._process
 
@@ -94,12 +95,21 @@ async def _ask(process: asyncio.subprocess.Process, asked: bytes) -> bytes:
 
 
 def _serve() -> None:
-    """In the process: a line in, a line out, until nobody asks any more."""
+    """In the process: a line in, a line out, until nobody asks any more, or a search has had its time."""
     print(flush=True)  # ready
     for line in sys.stdin.buffer:
-        any_of, unless, content = json.loads(line)
+        patience, any_of, unless, content = json.loads(line)
+        _end_after(patience)
         sought: Any = Sought(group=Group(name="", any_of=tuple(any_of), unless=tuple(unless)))
-        print(json.dumps(sought.find(content)), flush=True)
+        found = sought.find(content)
+        _end_after(0)
+        print(json.dumps(found), flush=True)
+
+
+def _end_after(seconds: float) -> None:
+    """This process, once it has had so much more of the processor; 0: never. Windows has no such clock."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 if __name__ == "__main__":

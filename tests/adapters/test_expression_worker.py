@@ -1,6 +1,7 @@
 """A real process searches for what the linear engine does not understand, and is killed when it takes long."""
 
 import asyncio
+import signal
 
 import pytest
 
@@ -38,6 +39,21 @@ def test_a_search_without_end_is_given_up_and_the_next_one_is_answered() -> None
             worker.patience = 30
             assert await worker.find(POLITE, "니") is not None
             assert worker._process is not first
+
+    asyncio.run(scenario())
+
+
+def test_what_others_do_with_the_processor_meanwhile_is_not_its_time() -> None:
+    async def scenario() -> None:
+        async with ExpressionWorker(patience=30, in_line=30) as worker:
+            assert await worker.find(POLITE, "니") is not None
+            assert worker._process
+            worker.patience = 0.2
+            worker._process.send_signal(signal.SIGSTOP)
+            searching = asyncio.create_task(worker.find(POLITE, "니"))
+            await asyncio.sleep(2 * worker.patience)
+            worker._process.send_signal(signal.SIGCONT)
+            assert await searching is not None and worker.killed == 0
 
     asyncio.run(scenario())
 
