@@ -25,7 +25,8 @@ def explained(error: TyperException, say: Texts) -> str:
 
 def _why(error: Any, context: Any, say: Texts) -> str:
     message: str = error.message
-    name = getattr(error, "param_hint", None) or (hasattr(error, "param") and error.param.get_error_hint())
+    asked = getattr(error, "param", None)  # None as well where a command objects by itself
+    name = getattr(error, "param_hint", None) or (asked and asked.get_error_hint())
     match type(error).__name__:
         case "NoSuchOption":
             return say("typed.no_option", given=error.option_name, hint=_hint(list(error.possibilities or ()), say))

@@ -15,8 +15,13 @@ def declare(line: Line) -> None:
     say = line.say
 
     @line.app.command("check-config", help=say["help.check_config"])
-    def command(file: Annotated[Path, typer.Argument(help=say["help.config"])] = DEFAULT_CONFIG) -> None:
-        asyncio.run(check_config(file, say))
+    def command(
+        config: Annotated[Path | None, line.config] = None,
+        file: Annotated[Path | None, typer.Argument(hidden=True)] = None,  # as it was asked for before
+    ) -> None:
+        if config and file:
+            raise typer.BadParameter(say("typed.extra", given=file))
+        asyncio.run(check_config(config or file or DEFAULT_CONFIG, say))
 
 
 async def check_config(file: Path, say: Texts) -> None:

@@ -1,5 +1,6 @@
 """`jikimi init`: five questions -> a configuration that `run` takes, and what to type next."""
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,7 +46,7 @@ def init(file: Path, say: Texts) -> None:
         print(f"  jikimi invite {network}{named}")
     if command := guards.server_command(load(file, say, chats.NETWORKS)):
         print(f"  {command}")
-    print(f"  jikimi check-config{'' if file == DEFAULT_CONFIG else f' {file}'}\n  jikimi run{named}")
+    print(f"  jikimi check-config{named}\n  jikimi run{named}")
 
 
 def _answers(say: Texts, networks: "Mapping[str, type[Network]]") -> tuple[Texts, Mapping[str, Any]]:
@@ -81,6 +82,9 @@ def _token(network: "type[Network]", say: Texts) -> str:
 
 
 def _ask(question: str, say: Texts, read: Read, default: str, *, hidden: bool = False) -> Any:
+    hidden = (
+        hidden and sys.stdin.isatty()
+    )  # what comes through a pipe nobody sees, and getpass would say that it may be
     while True:
         try:
             typed = typer.prompt(question, default=default, hide_input=hidden, show_default=bool(default))

@@ -1,8 +1,10 @@
 """What every program of its kind has: a first configuration, a version, a language, completion."""
 
+import os
 import stat
 from importlib.metadata import version
 from pathlib import Path
+from select import select
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -13,10 +15,21 @@ from bot.cli.app import typed as typed_in
 from bot.config import load
 from bot.core.base.errors import Broken
 from bot.core.text.catalogue import LANGUAGES, texts
+from tests.servers.command import run
+from tests.servers.command import typed as typed_here
+from tests.servers.forks import Fork
 
 
 def typed(*words: str, answers: str = "", language: str = "en", **environment: str) -> Result:
     return CliRunner(env=environment).invoke(build(language), words, input=answers, prog_name="jikimi")
+
+
+def typed_at(terminal: str, *words: str) -> None:
+    """In a process of its own, which the terminal is the only one of."""
+    os.setsid()
+    for number in range(3):
+        os.dup2(os.open(terminal, os.O_RDWR), number)
+    typed_here(*words)
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +44,6 @@ def test_five_questions_make_a_configuration_that_check_config_takes(home: Path,
     answers = [language, "telegram, discord", "SESAME", "nonsense", "12:SESAME", "strict", "http://localhost:8000"]
     done = typed("init", answers="\n".join(answers) + "\n", language="ko" if language == "en" else "en")
     assert done.exit_code == 0, done.output
-    assert "SESAME" not in done.output, "a token is not shown"
     for number in range(1, 6):
         assert f"{number}/5" in done.output
     assert texts(language)["telegram.bad_token"] in done.output, "asked once more"
@@ -45,7 +57,7 @@ def test_five_questions_make_a_configuration_that_check_config_takes(home: Path,
         "jikimi invite discord",
         "jikimi invite telegram",
         "vllm serve",
-        "jikimi check-config",
+        "jikimi check-config\n",
         "jikimi run",
     ):
         assert f"  {command}" in done.output
@@ -58,11 +70,35 @@ def test_what_is_left_empty_comes_from_the_environment(home: Path) -> None:
     for line in (
         "export JIKIMI_DISCORD_TOKEN=…",
         "jikimi invite discord --config mine.toml",
+        "jikimi check-config --config mine.toml",
         "jikimi run --config mine.toml",
     ):
         assert f"  {line}" in done.output
     assert "token" not in (home / "mine.toml").read_text("utf-8").partition("\n")[2]
-    assert typed("check-config", "mine.toml", JIKIMI_DISCORD_TOKEN="x").exit_code == 0
+    for named in (["mine.toml"], ["--config", "mine.toml"]):  # a word is how it was asked for once
+        done = typed("check-config", *named, JIKIMI_DISCORD_TOKEN="x")
+        assert done.exit_code == 0 and "mine.toml: " in done.output
+    assert typed("check-config", "mine.toml", "--config", "mine.toml").exit_code == 2
+
+
+def test_a_token_is_not_shown_on_a_terminal_and_nothing_is_said_of_it_on_a_pipe(home: Path) -> None:
+    answers = b"en\ntelegram\n12:SESAME\n\n\n"
+    piped = run(home, "init", "piped.toml", stdin=answers)
+    assert piped.returncode == 0 and not piped.stderr and "SESAME" not in piped.stdout
+    ours, theirs = os.openpty()
+    shown = b""
+    with Fork(typed_at, os.ttyname(theirs), "init", "typed.toml", folder=home) as process:
+        for number, answer in enumerate(answers.splitlines(keepends=True), 1):
+            while not (b"%d/5" % number in shown and shown.endswith(b": ")):
+                assert process.returncode is None, process.stderr
+                if select([ours], [], [], 0.05)[0]:
+                    shown += os.read(ours, 4096)
+            os.write(ours, answer)
+        assert process.wait() == 0
+        shown += os.read(ours, 4096)
+    os.close(ours)
+    os.close(theirs)
+    assert b"SESAME" not in shown and "SESAME" in (home / "typed.toml").read_text("utf-8")
 
 
 def test_the_http_api_alone_is_an_answer_and_others_are_asked_again(home: Path) -> None:
@@ -147,6 +183,7 @@ def test_a_command_line_that_cannot_be_read_is_told_so_in_the_users_language(
         assert ("쓰는 법" in said.err) is (language == "ko")
     assert typed_in(["--lang", language, "selftest", "mars", "1"]) == 2
     assert say("check.choice", given="mars", choices="discord, telegram") in capsys.readouterr().err
+    assert typed_in(["--lang", "fr", "keys"]) == 2 and "fr" in capsys.readouterr().err
     assert typed_in(["--lang", language, "keys"]) == 2 and "revoke" in capsys.readouterr().err
     assert typed_in(["--lang", language, "--version"]) == 0
     assert typed_in(["--lang", language, "check-config", "none.toml"]) == 2
