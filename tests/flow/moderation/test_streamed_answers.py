@@ -38,11 +38,17 @@ class Stage:
     async def keep(self, *messages: Message) -> None:
         await self.store.inbox.keep(messages)
         self.screener.arrived.wake()
-        await asyncio.sleep(0.05)
+        await everybodys_turn()
 
     async def wait(self, seconds: float) -> None:
         await self.clock.advance(seconds)
-        await asyncio.sleep(0.05)
+        await everybodys_turn()
+
+
+async def everybodys_turn() -> None:
+    """Many of them, however long they take: a screener looks every few milliseconds."""
+    for _ in range(25):
+        await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
