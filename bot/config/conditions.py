@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from datetime import timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -47,6 +47,7 @@ class _Asked(NamedTuple):
     default: object
 
 
+@cache
 def _asked(condition: type[Condition]) -> tuple[_Asked, ...]:
     hints = get_type_hints(condition, include_extras=True)
     return tuple(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
+from functools import cache
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -130,10 +131,16 @@ class Argument:
 
 def arguments(command: "type[Command]") -> tuple[Argument, ...]:
     """In the order in which they are declared."""
+    hashed: Any = command  # mypy takes the hash of the class for that of its values
+    return _declared(hashed)
+
+
+@cache
+def _declared(command: Any) -> tuple[Argument, ...]:
     hints = get_type_hints(command, include_extras=True)
     return tuple(
         Argument(one.name, _kind(hints[one.name]), one.default is MISSING and one.default_factory is MISSING)
-        for one in fields(command)  # type: ignore[arg-type]  # every command is a dataclass
+        for one in fields(command)
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from re import fullmatch
 
 from telegram import (
@@ -60,6 +61,7 @@ _PLACE = "telegram/commands"
 _HELP = frozenset({"help", *(texts(language)["command.help"] for language in LANGUAGES)})
 
 
+@cache
 def own_names() -> frozenset[str]:
     """Everything that people type after a slash for this bot."""
     return frozenset({*OWN, *_HELP}).union(*map(names, OFFERED), *map(phrases, OFFERED))
