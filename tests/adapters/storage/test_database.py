@@ -137,7 +137,7 @@ def test_one_process_cannot_open_a_sqlite_file_twice(tmp_path: Path) -> None:
 def test_a_sqlite_file_is_durable_and_can_be_read_by_others(tmp_path: Path) -> None:
     async def scenario() -> None:
         path = tmp_path / "jikimi.db"
-        async with Database.open(f"sqlite:///{path}", ManualClock()) as database:
+        async with Database.open(sqlite_in(tmp_path), ManualClock()) as database:
             await store(database, ManualClock()).inbox.keep([message()])
             async with database.read() as connection:
                 assert (await connection.execute(text("PRAGMA synchronous"))).scalar_one() == 2
@@ -204,7 +204,7 @@ def test_a_file_is_closed_however_long_that_takes(tmp_path: Path, monkeypatch: p
 def test_a_locked_sqlite_file_is_unavailable_until_it_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         path = tmp_path / "jikimi.db"
-        async with Database.open(f"sqlite:///{path}", ManualClock()) as database:
+        async with Database.open(sqlite_in(tmp_path), ManualClock()) as database:
             inbox = store(database, ManualClock()).inbox
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
@@ -428,7 +428,7 @@ def test_whoever_still_reads_when_it_closes_gives_the_connection_back(tmp_path: 
                 await asyncio.sleep(0.05)
                 answers.append((await connection.execute(text("SELECT 1"))).scalar_one())
 
-        async with Database.open(f"sqlite:///{tmp_path / 'jikimi.db'}", ManualClock()) as database:
+        async with Database.open(sqlite_in(tmp_path), ManualClock()) as database:
             begun = asyncio.Event()
             reading = asyncio.create_task(reads(database, begun))
             await begun.wait()

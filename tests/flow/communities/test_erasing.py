@@ -14,6 +14,7 @@ from tests.builders import home, message
 from tests.fakes.guarding import ScriptedGuard
 from tests.flow.moderation.test_stopping import BAD, Chat
 from tests.servers.command import run
+from tests.servers.databases import sqlite_in
 from tests.servers.waiting import until
 
 HERE = home("cafe")
@@ -21,7 +22,7 @@ HERE = home("cafe")
 
 def configured(tmp_path: Path) -> tuple[Path, Config]:
     path = tmp_path / "config.toml"
-    path.write_text(f'[storage]\nurl = "sqlite:///{tmp_path / "jikimi.db"}"\n', "utf-8")
+    path.write_text(f'[storage]\nurl = "{sqlite_in(tmp_path)}"\n', "utf-8")
     return path, load(path, texts("ko"), NETWORKS, {})
 
 

@@ -20,13 +20,14 @@ from storage.records.reviews import SqlReviews
 from storage.settings.communities import SqlCommunities
 from tests.builders import home, message, settlement
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 
 SAID = "이번 보스 진짜 죽여버리자 다들 모여"
 
 
 @asynccontextmanager
 async def opened(tmp_path: Path, clock: ManualClock) -> AsyncIterator[tuple[Database, Reviewer]]:
-    async with Database.open(f"sqlite:///{tmp_path / 'j.db'}", clock) as database:
+    async with Database.open(sqlite_in(tmp_path), clock) as database:
         yield database, Reviewer(
             incidents=SqlIncidents(database), reviews=SqlReviews(database), clock=clock, planned=Wakeup(),
             mark=database.sealing.text_hash,

@@ -45,6 +45,7 @@ from tests.builders import DISCORD, EVERYWHERE, NOW, TELEGRAM, home, later, mess
 from tests.contracts.stores import store
 from tests.fakes.cases import ScriptedCases
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 from tests.servers.postgres import Postgres
 
 HERE, THERE = home("-5", TELEGRAM), home("-7", TELEGRAM)
@@ -364,7 +365,7 @@ class DeedsAndUndos(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.folder = TemporaryDirectory()
         self.clock = ManualClock()
-        self.opened = Database.open(f"sqlite:///{self.folder.name}/db", self.clock)
+        self.opened = Database.open(sqlite_in(Path(self.folder.name)), self.clock)
         self.office = Office(self.loop.run_until_complete(self.opened.__aenter__()), self.clock)
         self.at = 0
         self.imposed: dict[int, bool] = {}  # by case: whether it was taken back
@@ -497,7 +498,7 @@ def test_no_search_walks_over_all_cases(search: Search, tmp_path: Path) -> None:
             plan = [row.detail for row in await connection.execute(text(f"EXPLAIN QUERY PLAN {literal}"))]
         assert plan and not [step for step in plan if step.startswith("SCAN") or "TEMP B-TREE" in step]
 
-    in_office(f"sqlite:///{tmp_path / 'db'}", scene)
+    in_office(sqlite_in(tmp_path), scene)
 
 
 @pytest.mark.parametrize("words", ["가" * 4000, "@everyone \0 \ud83d", ""])

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -23,6 +24,7 @@ from tests.adapters.storage.test_crash import forget_the_dead, kill_after
 from tests.builders import EVERYWHERE, NOW, TELEGRAM, home, later, message, settlement
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 from tests.servers.postgres import Postgres
 
 LONG = timedelta(hours=99)
@@ -168,7 +170,7 @@ class StrikesAndUndos(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.folder = TemporaryDirectory()
         self.clock = ManualClock()
-        self.opened = Database.open(f"sqlite:///{self.folder.name}/db", self.clock)
+        self.opened = Database.open(sqlite_in(Path(self.folder.name)), self.clock)
         self.office = Office(self.loop.run_until_complete(self.opened.__aenter__()), self.clock)
         self.at = 0
         self.counts: dict[int, bool] = {}  # by case, in order

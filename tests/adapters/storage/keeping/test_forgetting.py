@@ -267,7 +267,7 @@ def test_the_database_reaches_a_steady_size(tmp_path: Path) -> None:
 
     async def scenario() -> list[int]:
         pages = []
-        async with opened(f"sqlite:///{tmp_path / 'jikimi.db'}", clock) as (database, here, forgetting):
+        async with opened(sqlite_in(tmp_path), clock) as (database, here, forgetting):
             for day in range(24):
                 said = [message(f"{day} {number}", "말" * 50, sent_at=clock.now()) for number in range(150)]
                 await here.inbox.keep(said)

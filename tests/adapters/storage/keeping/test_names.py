@@ -10,6 +10,7 @@ import pytest
 from bot.core.base.errors import Broken
 from storage.database import Database
 from tests.fakes.clock import ManualClock
+from tests.servers.databases import sqlite_in
 
 
 def symlink(file: Path, other: Path) -> None:
@@ -32,7 +33,7 @@ def test_the_lock_holds_under_every_name(tmp_path: Path, link: Callable[[Path, P
         folder.mkdir()
 
     async def scenario() -> None:
-        async with Database.open(f"sqlite:///{file}", ManualClock()) as database:
+        async with Database.open(sqlite_in(file.parent), ManualClock()) as database:
             link(file, other)
             with pytest.raises(Broken, match="Another process has"):
                 async with Database.open(f"sqlite:///{other}", ManualClock()):

@@ -156,7 +156,7 @@ def test_what_was_broken_off_goes_on_where_it_was(
 
 
 def test_an_old_copy_and_todays_keys_give_no_expired_text(tmp_path: Path) -> None:
-    clock, url, keys = ManualClock(), f"sqlite:///{tmp_path / 'jikimi.db'}", tmp_path / "keys"
+    clock, url, keys = ManualClock(), sqlite_in(tmp_path), tmp_path / "keys"
 
     async def scenario() -> None:
         async with opened(url, keys, clock) as (_, here):
