@@ -10,12 +10,14 @@ import asyncio
 import itertools
 import json
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from heapq import merge
+from operator import attrgetter
 from types import UnionType
 from typing import Any, Self, Union, get_args, get_origin
 
@@ -120,6 +122,7 @@ class TelegramServer:
     def __init__(self) -> None:
         self.chats: dict[int, Chat] = {}
         self.calls: list[Call] = []
+        self._of = defaultdict[str, list[Call]](list)  # the same by method: tests that wait look again and again
         self.updates: dict[int, Json] = {}
         self.next_update = 1000
         self.faults: dict[str, deque[Refusal]] = {}
@@ -186,6 +189,7 @@ class TelegramServer:
                 raise Refusal(401, "Unauthorized")
             call.arguments = checked(method, form)
             self.calls.append(call)
+            self._of[method].append(call)
             while call.arguments.get("chat_id") in self.held.get(method, ()):  # until a test lets go
                 await asyncio.sleep(0.005)
             if self.round_trip:
@@ -216,12 +220,13 @@ class TelegramServer:
 
     def of(self, *wanted: str) -> list[Call]:
         """Calls of these methods that were carried out, in order."""
-        return [call for call in self.calls if call.method in wanted and not call.error]
+        calls = merge(*(self._of[method] for method in wanted), key=attrgetter("at"))
+        return [call for call in calls if not call.error]
 
     @property
     def polls(self) -> int:
         """How often updates were asked for, successfully or not."""
-        return sum(call.method == "getUpdates" for call in self.calls)
+        return len(self._of["getUpdates"])
 
     @property
     def waited_at(self) -> bool:
