@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from bot.core.base.errors import BotError
+from bot.core.text.particles import filled
 
 LANGUAGES = ("ko", "en")
 
@@ -37,7 +38,8 @@ class Texts:
         return self.sentences.get(key, default)
 
     def __call__(self, key: str, /, **facts: object) -> str:
-        return self.sentences[key].format(**facts)
+        sentence = self.sentences[key]
+        return filled(sentence, facts) if self.language == "ko" else sentence.format(**facts)
 
     def why(self, said: BotError | str) -> str:
         """What an error says, and the errors in it; or why there is no verdict, which is kept in English."""

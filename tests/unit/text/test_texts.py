@@ -6,7 +6,9 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from bot.core.text.catalogue import LANGUAGES, texts, texts_on
+import pytest
+
+from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
 
 
 def placeholders(sentence: str) -> set[str]:
@@ -77,3 +79,29 @@ def test_particles_are_joined_to_names_in_latin_letters() -> None:
     for page in (*pages, *(root / "docs" / "ko").glob("*.md"), root / "README.ko.md"):
         said = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
         assert not (found := apart.search(said)), f"{page.name}: {found[0]}"
+
+
+@pytest.mark.parametrize(
+    ("fact", "said"),
+    [
+        ("카페", "카페를 카페로 카페라는"), ("모임", "모임을 모임으로 모임이라는"),
+        ("마을", "마을을 마을로 마을이라는"), (7, "7을 7로 7이라는"), (2, "2를 2로 2라는"),
+        (30, "30을 30으로 30이라는"),
+        ("API", "API를 API로 API라는"), ("a.toml", "a.toml을 a.toml로 a.toml이라는"),
+        ("JSON", "JSON을 JSON으로 JSON이라는"), ("‘ping’", "‘ping’을 ‘ping’으로 ‘ping’이라는"),
+        ("{모임}", "{모임}을 {모임}으로 {모임}이라는"), ("", "를 로 라는"),
+    ],
+)  # fmt: skip
+def test_particles_follow_the_sound_of_what_they_stand_behind(fact: object, said: str) -> None:
+    for written in ("{fact}를 {fact}로 {fact}라는", "{fact}을 {fact}으로 {fact}이라는"):
+        assert Texts("ko", {"say": written})("say", fact=fact) == said
+    assert Texts("ko", {"say": "{fact}이면 {fact} 를"})("say", fact=2) == "2이면 2 를"
+
+
+def test_particles_are_joined_to_facts_but_for_what_is_to_be_copied() -> None:
+    root = Path(__file__).parents[3]
+    apart = re.compile(
+        r"(?<!//)(?<!chmod 600 )\{(?!command\})[^{}]+\} (은|는|이|가|을|를|와|과|으로|로|에|에서|의)(?=[ .,)\"])"
+    )
+    for page in (*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml")):
+        assert not (found := apart.search(page.read_text("utf-8"))), f"{page.name}: {found[0]}"
