@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from threading import Barrier
 
@@ -12,6 +13,8 @@ import pytest
 
 from bot.app import tools
 from bot.cli.bench.cores import named
+from bot.cli.bench.guard import exchanges_of
+from bot.cli.bench.loads import Load, queued
 from bot.cli.bench.report import bench_report
 from bot.cli.operations.growth import bench, bench_growth, judging, left_open
 from bot.cli.operations.scale import fill, shared_out, work
@@ -19,6 +22,7 @@ from bot.config import Config, StorageSettings
 from bot.core.incidents.incident import Settlement
 from bot.core.operations.division import PARTS
 from bot.core.text.catalogue import texts
+from tests.fakes.guarding import ScriptedGuard
 from tests.servers.postgres import Postgres
 
 
@@ -114,3 +118,23 @@ print(sorted(os.sched_getaffinity(0)))
 """
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert list(map(json.loads, said.splitlines())) == [own or allowed, allowed[-1:]]
+
+
+def test_whoever_comes_while_a_turn_of_the_event_loop_is_long_comes_in_the_next() -> None:
+    turns, chat = 0, list(zip(range(2000), exchanges_of(None)["chat"], strict=False))
+    left = iter(chat)
+
+    def long_turn() -> None:
+        nonlocal turns
+        time.sleep(0.01)
+        turns += 1
+        asyncio.get_running_loop().call_soon(long_turn)
+
+    async def check() -> None:
+        asyncio.get_running_loop().call_soon(long_turn)
+        load = Load(seconds=0.3, in_flight=1, capacity=1000, shares=(2,))
+        texts = {"chat": (exchange for _, exchange in left)}
+        (row,) = await queued("queue", ScriptedGuard(), texts, ["queue"], load, beside={}, strict=True)
+        assert row.offered == 2000 and turns < (len(chat) - len(list(left))) / 2
+
+    asyncio.run(check())
