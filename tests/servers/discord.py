@@ -8,18 +8,21 @@ import asyncio
 import io
 import json
 import re
+import sys
 import time
 import urllib.parse
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Literal
 
 import discord
 from aiohttp import BodyPartReader, web
 from simcord._clock import Clock
 from simcord.backend import Backend, serializers
+from simcord.backend.access import channel_accessible
 from simcord.backend.errors import BackendError
 from simcord.backend.models import Message
 from simcord.enums import MessageType
@@ -27,10 +30,13 @@ from simcord.http import (
     router,
     routes,  # noqa: F401  (registers every route)
 )
+from simcord.http._helpers import message_response
 from simcord.intents import prune_guild_create, required_intent
 from simcord.interactions import base_payload
 
 TOKEN = "test-token"
+KEPT = 1000  # of what simcord notes down, which nobody here reads
+RESUMABLE = 180.0  # seconds; the real one's are fewer, and nobody says how many (fact D9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,8 @@ class DiscordWire:
     def __init__(self) -> None:
         self.clock = WallClock()
         self.backend: Backend = _Backend(clock=self.clock)
+        self.backend.transcript = deque(maxlen=KEPT)  # type: ignore[assignment]
+        self.backend.http_requests = deque(maxlen=KEPT)  # type: ignore[assignment]
         self.calls: list[Call] = []
         self.troubles: list[Trouble] = []
         self.odd: deque[tuple[int, str, str]] = deque()  # status, type and text of the next answers: not Discord's
@@ -387,9 +395,11 @@ class DiscordWire:
             return self._incident_actions(int(path.split("/")[2]), body)
         try:
             params = dict(request.query)
-            answer = router.dispatch(
-                self.backend, request.method, path, json=body, params=params, files=files, reason=reason
-            )
+            answer: Any = self._history(path, params) if request.method == "GET" else None
+            if answer is None:
+                answer = router.dispatch(
+                    self.backend, request.method, path, json=body, params=params, files=files, reason=reason
+                )
         except BackendError as error:
             return _json(error.to_json(), status=error.status)
         except (router.RouteNotImplemented, router.UnsupportedField) as error:
@@ -409,6 +419,21 @@ class DiscordWire:
             request.transport.abort()
         limits = self._told(request.method, path)
         return web.Response(status=204, headers=limits) if answer is None else _json(answer, headers=limits)
+
+    def _history(self, path: str, params: dict[str, str]) -> list[Any] | None:
+        """A page of a channel, for as much work as how far back it lies: simcord sorts the whole channel each time.
+        None: that answers."""
+        asked = re.fullmatch(r"/channels/(\d+)/messages", path)
+        if not asked or params.keys() & {"around", "after"} or int(asked[1]) not in self.backend.channels:
+            return None
+        channel_id, before = int(asked[1]), int(params.get("before", sys.maxsize))
+        ctx = router.RequestContext(self.backend, {}, json=None, params=params, files=[], reason=None)
+        ctx.require_channel_permissions(channel_id)
+        if not channel_accessible(self.backend, channel_id, self.backend.bot_user.id, history=True):
+            return []
+        kept = reversed(self.backend.messages[channel_id].values())  # in the order of their ids
+        shown = (message for message in kept if message.id < before and not message.is_ephemeral)
+        return [message_response(ctx, message) for message in islice(shown, int(params.get("limit", 50)))]
 
     def _incident_actions(self, guild_id: int, body: Any) -> web.Response:
         """Up to 24 hours ahead, for who manages the server (DD resources/guild.mdx, Modify Guild Incident Actions)."""
@@ -527,9 +552,12 @@ class DiscordWire:
         if owner := self.applications.get(int(payload.get("webhook_id") or 0)):
             payload = {**payload, "application_id": str(owner)}
         mine = event == "GUILD_MEMBER_UPDATE" and payload["user"]["id"] == str(self.backend.bot_user.id)
+        data = json.dumps(payload)
+        for session in [one for one in self._sessions.values() if one.is_over]:
+            del self._sessions[session.id]
         for session in self._sessions.values():
             if intent is None or mine or getattr(session.intents, intent):
-                session.push(event, dict(payload))
+                session.send(event, data)
 
     async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
         await self.gateway_open.wait()
@@ -601,37 +629,47 @@ class DiscordWire:
 
 @dataclass(slots=True, eq=False)
 class _Session:
-    """What a client may resume: every event is numbered and the last 10,000 are kept."""
+    """What a client may resume for a while: every event is numbered and the last 10,000 are kept, as they are sent."""
 
     id: str
     intents: discord.Intents
     seq: int = 0
-    sent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=10_000))
+    sent: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=10_000))
     dead: bool = False
     ws: web.WebSocketResponse | None = None
+    left_at: float | None = None  # time.monotonic(): since when nobody is there
     _out: "asyncio.Queue[str]" = field(default_factory=asyncio.Queue)
     _pump: "asyncio.Task[None] | None" = None
 
     def attach(self, ws: web.WebSocketResponse) -> None:
         if self._pump:
             self._pump.cancel()
-        self.ws, self._out = ws, asyncio.Queue()
+        self.ws, self.left_at, self._out = ws, None, asyncio.Queue()
         self._pump = asyncio.create_task(self._send_all(ws, self._out))
 
     def detach(self) -> None:
-        self.ws = None
+        self.ws, self.left_at = None, time.monotonic()
         if self._pump:
             self._pump.cancel()
 
     def replay(self, seq: int) -> None:
-        for event in self.sent:
-            if event["s"] > seq:
-                self._out.put_nowait(json.dumps(event))
+        for number, event in self.sent:
+            if number > seq:
+                self._out.put_nowait(event)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody has come back to it in time."""
+        return self.left_at is not None and time.monotonic() - self.left_at > RESUMABLE
 
     def push(self, kind: str, data: Any) -> None:
+        self.send(kind, json.dumps(data))
+
+    def send(self, kind: str, data: str) -> None:
+        """`data`: JSON."""
         self.seq += 1
-        written = json.dumps({"op": 0, "t": kind, "s": self.seq, "d": data})
-        self.sent.append(json.loads(written))
+        written = f'{{"op": 0, "t": "{kind}", "s": {self.seq}, "d": {data}}}'
+        self.sent.append((self.seq, written))
         if self.ws is not None:
             self._out.put_nowait(written)
 
