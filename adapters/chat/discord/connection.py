@@ -147,7 +147,7 @@ class DiscordChat:
         self._hearing.listen(self.client, member_names=member_names)
         self._catching_up = CatchingUp(
             bookmarks=bookmarks, name=f"discord {','.join(map(str, shard_ids)) or 'all'}", arrivals=self._arrivals,
-            clock=clock, take=self._hearing.take_late, skipped=self._skipped,
+            clock=clock, take=self._hearing.take_late, skipped=self._skipped, told=self._hearing.told,
         )  # fmt: skip
         self._errands, self._logged_in = Errands(), asyncio.Event()
         self._servers = Servers(client=self.client, clock=clock, errands=self._errands)

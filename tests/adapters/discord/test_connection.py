@@ -136,9 +136,8 @@ def test_a_first_start_judges_nothing_from_before() -> None:
     asyncio.run(scenario())
 
 
-def test_a_backlog_is_bounded_by_age_and_by_count_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backlog_is_bounded_by_age_alone_and_read_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog, "PAGE", 10)
-    monkeypatch.setattr(backlog, "MOST", 30)
 
     async def scenario() -> None:
         async with cafe() as place:
@@ -151,9 +150,9 @@ def test_a_backlog_is_bounded_by_age_and_by_count_newest_first(monkeypatch: pyte
             for number in range(50):
                 place.write(f"{number}")
             async with listening(place) as heard:
-                await until(lambda: len(heard.messages) >= 31)
+                await until(lambda: len(heard.messages) >= 51)
                 await heard.nothing_more()
-                assert sorted(heard.texts) == sorted(["어제의 글", *map(str, range(20, 50))])
+                assert sorted(heard.texts) == sorted(["어제의 글", *map(str, range(50))])
                 assert next(text for text in heard.texts if text.isdigit()) == "49"
 
     asyncio.run(scenario())

@@ -1,6 +1,7 @@
 """What was missed in a server -> its messages, of every channel in which something was said, the newest first."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +19,6 @@ from bot.core.base.waiting import Backoff
 
 _log = structlog.get_logger(__name__)
 
-MOST = 10_000  # messages of one channel
 AT_ONCE = 16  # requests
 PAGE = 100
 ARCHIVED_AFTER = timedelta(hours=1)  # the soonest that Discord archives a thread by itself
@@ -32,19 +32,34 @@ Take = Callable[[discord.Message], Awaitable[None]]
 
 @dataclass(slots=True, eq=False)
 class Gap:
-    """What was missed in one server: from when on, and what of it is still to be read."""
+    """What was missed in one server: from when on, and what of it is still to be read. `until`: what was said later is
+    in the database; None: what was said later comes by itself."""
 
     guild: discord.Guild
     since: datetime
-    jobs: int = 0
+    until: datetime | None = None
     listed: set[int] = field(default_factory=set)  # channels whose archived threads are looked for
+    jobs: set["_Job"] = field(default_factory=set)
     skipped: datetime | None = None  # what was said before it is not read
     finished: datetime | None = None
-    again: datetime | None = None  # missed something once more, while this was read
+    again: discord.Guild | None = None  # missed something once more, while this was read
+    _read: deque[tuple[datetime, datetime]] = field(default_factory=deque)  # when, and until when it was to be read yet
 
     @property
     def horizon(self) -> int:
         return discord.utils.time_snowflake(self.since)
+
+    def note(self, now: datetime) -> None:
+        """A page more is read: of what is later than all that is left, nothing is missing but what is not kept yet."""
+        left = max((job.before for job in self.jobs if isinstance(job, _Page) and not job.archived), default=0)
+        until = max(self.since, discord.utils.snowflake_time(left))
+        if not self._read or self._read[-1][1] != until:
+            self._read.append((now, until))
+
+    def keep(self, moment: datetime) -> None:
+        """Whatever was read before is in the database."""
+        while self._read and self._read[0][0] <= moment:
+            _, self.until = self._read.popleft()
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +69,7 @@ class _Page:
     gap: Gap
     channel: Readable
     before: int
+    archived: bool = False  # found in the list of those, in which it is found again
     read: int = 0
     tries: int = 0
 
@@ -92,10 +108,12 @@ class Backlog:
     def add(self, gap: Gap) -> None:
         """A channel whose last message is older than the gap costs nothing."""
         guild = gap.guild
+        end = discord.utils.time_snowflake(gap.until, high=True) if gap.until else None
         for channel in _channels(guild):
             if (last := channel.last_message_id or 0) > gap.horizon:
-                self._put(_Page(gap, channel, last + 1), last)  # what comes after it comes by itself
-        if self.clock.now() - gap.since > ARCHIVED_AFTER:
+                last = min(last, end or last)
+                self._put(_Page(gap, channel, last + 1), last)
+        if gap.until or self.clock.now() - gap.since > ARCHIVED_AFTER:
             parents: list[Parent] = [*guild.text_channels, *guild.forums]
             for parent in parents:
                 self._list(gap, parent)
@@ -119,7 +137,7 @@ class Backlog:
                 self._put(_Archive(gap, parent, private=True), 0)
 
     def _put(self, job: _Job, newest: int) -> None:
-        job.gap.jobs += 1
+        job.gap.jobs.add(job)
         self._jobs.put_nowait((-newest, next(self._nth), job))
 
     async def _work(self) -> None:
@@ -131,10 +149,12 @@ class Backlog:
             except (discord.Forbidden, discord.NotFound):
                 pass  # not ours to read, or not there any more
             except (*OUT_OF_REACH, Unavailable) as error:
-                await self._put_off(job, -newest, error)
+                if await self._puts_off(job, -newest, error):
+                    continue
             except Exception as error:  # whatever is the matter with one channel
                 self._give_up(job, error)
-            gap.jobs -= 1
+            gap.jobs.discard(job)
+            gap.note(self.clock.now())
             if not gap.jobs:
                 await self.ended(gap)
 
@@ -157,11 +177,7 @@ class Backlog:
         self.read += len(news)
         if len(news) < PAGE:
             return
-        if page.read >= MOST:
-            _log.warning("a channel has more than we read back", guild=gap.guild.id, channel=channel.id, most=MOST)
-            gap.skipped = max(gap.skipped or gap.since, news[-1].created_at)
-            return
-        following = _Page(gap, channel, news[-1].id, page.read)
+        following = _Page(gap, channel, news[-1].id, page.archived, page.read)
         self._put(following, following.before)
 
     async def _archive(self, archive: _Archive) -> None:
@@ -176,29 +192,28 @@ class Backlog:
             if thread.archive_timestamp < gap.since:
                 break
             if (last := thread.last_message_id or thread.id) > gap.horizon:
-                self._put(_Page(gap, thread, last + 1), last)
+                self._put(_Page(gap, thread, last + 1, archived=True), last)
 
-    async def _put_off(self, job: _Job, newest: int, error: Exception) -> None:
+    async def _puts_off(self, job: _Job, newest: int, error: Exception) -> bool:
         """Until Discord (or the database) is there to answer; what it refuses is not asked again. The others do not
         wait for it."""
         status = error.status if isinstance(error, discord.HTTPException) else 503
         job.tries += 1
         if (status < 500 and status != 429) or job.tries >= GIVE_UP:
             self._give_up(job, error)
-            return
+            return False
         pause = AGAIN.after(job.tries)
         _log.warning("catching up waits", channel=job.channel.id, reason=type(error).__name__, seconds=pause)
-        job.gap.jobs += 1
 
         async def later() -> None:
             await self.clock.sleep(pause)
-            job.gap.jobs -= 1
             self._put(job, newest)
 
         task = asyncio.create_task(later())
         self._later.add(task)
         task.add_done_callback(self._later.discard)
         await self.clock.sleep(min(pause, 1.0))
+        return True
 
     def _give_up(self, job: _Job, error: Exception) -> None:
         _log.error("a channel is not read", channel=job.channel.id, error=type(error).__name__)

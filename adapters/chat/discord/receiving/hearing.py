@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import aiohttp
 import discord
@@ -37,7 +38,8 @@ FETCH = 5.0  # seconds for the beginning of a text file
 
 @dataclass(slots=True, kw_only=True)
 class Hearing:
-    """`ours`: the bot's own ids. `own_webhooks`: those by which it speaks in others' names."""
+    """`ours`: the bot's own ids. `own_webhooks`: those by which it speaks in others' names. `told`: by shard, when the
+    latest message was written that it has told us of, by Discord's clock."""
 
     arrivals: Arrivals
     pairs: Pairs
@@ -47,6 +49,7 @@ class Hearing:
     clock: Clock
     ours: frozenset[int] = frozenset()
     files: aiohttp.ClientSession | None = None
+    told: dict[int, datetime] = field(default_factory=dict)
     _texts: Bounded[int, int] = field(default_factory=lambda: Bounded(REMEMBERED))  # message id -> hash of its text
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -70,6 +73,8 @@ class Hearing:
 
     async def on_message(self, message: discord.Message) -> None:
         self._take(message)
+        if message.guild:
+            self.told[message.guild.shard_id] = message.created_at
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         try:

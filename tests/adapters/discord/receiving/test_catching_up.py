@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import discord
 import pytest
 
 from adapters.chat.discord.receiving import backlog, catching_up
@@ -113,6 +114,78 @@ def test_each_server_has_a_bookmark_until_it_is_read() -> None:
                 assert set(heard.texts) - {"막힌 채널"} == set()  # the others were read before
 
     asyncio.run(scenario())
+
+
+def test_a_reading_that_is_broken_off_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was missed meanwhile is read first."""
+    monkeypatch.setattr(backlog, "PAGE", 10)
+
+    async def broken_off(place: Cafe) -> list[str]:
+        """What is heard until the channel cannot be read any more."""
+        place.wire.troubles.clear()
+        async with listening(place) as heard:
+            await until(lambda: len(heard.messages) >= 20, 60)
+            place.wire.trouble("GET", f"/channels/{place.general}/messages", 503, times=10_000)
+            soon = (datetime.now(UTC) + timedelta(seconds=0.2)).isoformat()
+            await until(lambda: place.bookmarks.places["discord all"] > soon)
+            return list(heard.texts)
+
+    async def scenario() -> None:
+        async with cafe() as place:
+            place.wire.latency = 0.05
+            said, read = [f"옛 글 {number}" for number in range(200)], list[str]()
+            place.wire.clock.advance(-len(said))
+            for text in said:
+                place.write(text)
+                place.wire.clock.advance(1)
+            away_since(place, 0.5)
+            for life in range(3):
+                read += await broken_off(place)
+                said.append(f"새 글 {life}")
+                place.write(said[-1])
+            place.wire.troubles.clear()
+            async with listening(place) as heard:
+                await until(lambda: not [name for name in place.bookmarks.places if "/" in name])
+            read += heard.texts
+            assert set(read) == set(said) and len(read) <= len(said) + 3, "once, but what is of one millisecond"
+
+    asyncio.run(scenario())
+
+
+def test_many_stretches_that_were_not_read_become_few() -> None:
+    async def scenario() -> None:
+        async with cafe() as place:
+            away_since(place, 0.0)
+            now, stretches = datetime.now(UTC), list[str]()
+            for number in range(30):
+                since = now - timedelta(minutes=40 - number)
+                stretches.append(f"{since.isoformat()}/{(since + timedelta(seconds=20)).isoformat()}")
+                place.wire.clock.elapsed = (since - now).total_seconds() + 10
+                place.write(str(number))
+            place.wire.clock.elapsed = 0.0
+            place.bookmarks.places[f"discord all/{place.guild}"] = " ".join(stretches)
+            async with listening(place) as heard:
+                await until(lambda: not [name for name in place.bookmarks.places if "/" in name])
+            assert sorted(heard.texts, key=int) == [str(number) for number in range(30)]
+            assert len(pages(place)) <= catching_up.MOST + 1
+
+    asyncio.run(scenario())
+
+
+def test_what_is_heard_shows_that_nothing_before_it_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence does not: the connection may be dead."""
+    monkeypatch.setattr(catching_up, "MARGIN", timedelta(minutes=2))
+    monkeypatch.setattr(catching_up, "DISORDER", timedelta(seconds=0.1))
+
+    async def scene(place: Cafe, heard: Heard) -> None:
+        began = place.bookmarks.places["discord all"]
+        await heard.nothing_more()
+        assert place.bookmarks.places["discord all"] == began
+        said = place.write("안녕")
+        await until(lambda: place.bookmarks.places["discord all"] > began)
+        assert datetime.fromisoformat(place.bookmarks.places["discord all"]) < discord.utils.snowflake_time(said.id)
+
+    _with_a_cafe(scene)
 
 
 @pytest.mark.parametrize("status", [400, 401, 418])
