@@ -7,7 +7,7 @@ every lane has room that the others cannot use up, so that nobody keeps an urgen
 
 from bisect import insort
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -37,8 +37,11 @@ KEPT_IN_ROOM = {Lane.URGENT: 3, Lane.CARD: 5, Lane.ANSWER: 4, Lane.REPORT: 1}  #
 KEPT_IN_GROUP = {Lane.ANSWER: 4}  # nothing else is shown there to moderators
 KEPT_EVERYWHERE = {Lane.URGENT: 2, Lane.CARD: 2, Lane.ANSWER: 1}  # of those of a second
 
-#: Processes that write in one chat: who hears there, who acts there, who posts reports there.
-WRITE_IN_ONE = 3
+#: Where several processes write in the bot's name, a chat's limit is divided by what each is there for, however many
+#: they are: cards are shown by one, who acts there; answers are given by who hears there and by who reports there;
+#: notices by who hears and who acts there.
+PARTS_OF_ROOM = {(Lane.URGENT, Lane.CARD): 8, (Lane.ANSWER, Lane.REPORT): 4, (Lane.NOTICE,): 2}
+PARTS_OF_GROUP = {(Lane.NOTICE, Lane.URGENT, Lane.CARD): 6, (Lane.ANSWER, Lane.REPORT): 4}
 
 Taken = deque[tuple[float, Lane]]  # when, in order
 
@@ -66,12 +69,19 @@ class Limiter:
         if lane is not Lane.MODERATION:
             among = self.among()
             part = max(1, self.per_second // among)
-            at = max(at, _opening(self._everywhere, lane, _part(KEPT_EVERYWHERE, among), part, 1, now, count))
+            kept_for = {lane: -(-number // among) for lane, number in KEPT_EVERYWHERE.items()}  # some for each
+            at = max(at, _opening(_since(self._everywhere, now - 1), lane, kept_for, part, 1, now, count))
             if chat_id < 0:
-                here = min(among, WRITE_IN_ONE)
-                taken, most = self._in_group[chat_id], (self.per_minute_in_group - spare) // here
-                kept_for = _part(KEPT_IN_ROOM if self.is_room(chat_id) else KEPT_IN_GROUP, here)
-                at = max(at, _opening(taken, lane, kept_for, most, 60, now, count))
+                taken, most = _since(self._in_group[chat_id], now - 60), self.per_minute_in_group
+                kept_for, parts = (
+                    (KEPT_IN_ROOM, PARTS_OF_ROOM) if self.is_room(chat_id) else (KEPT_IN_GROUP, PARTS_OF_GROUP)
+                )
+                if among > 1:
+                    lanes, part = next((lanes, part) for lanes, part in parts.items() if lane in lanes)
+                    taken = [(moment, of) for moment, of in taken if of in lanes]
+                    kept_for = {lane: number for lane, number in kept_for.items() if lane in lanes}
+                    spare, most = -(-spare * part // most), part
+                at = max(at, _opening(taken, lane, kept_for, most - spare, 60, now, count))
         return at - now
 
     @asynccontextmanager
@@ -105,18 +115,24 @@ class Limiter:
             raise
 
 
-def _part(kept_for: Mapping[Lane, int], among: int) -> Mapping[Lane, int]:
-    """Of what so many divide; no lane is left without any."""
-    return {lane: -(-number // among) for lane, number in kept_for.items()}
+def _since(taken: Taken, moment: float) -> Sequence[tuple[float, Lane]]:
+    """What is older is forgotten."""
+    while taken and taken[0][0] <= moment:
+        taken.popleft()
+    return taken
 
 
 def _opening(
-    taken: Taken, lane: Lane, kept_for: Mapping[Lane, int], most: int, seconds: float, now: float, count: int
+    taken: Sequence[tuple[float, Lane]],
+    lane: Lane,
+    kept_for: Mapping[Lane, int],
+    most: int,
+    seconds: float,
+    now: float,
+    count: int,
 ) -> float:
     """When there is room for `count` more of a lane among `most` within any `seconds`, without what is kept for other
     lanes and not used by them. Where more is asked for than a lane can ever have at once, it waits for all of that."""
-    while taken and taken[0][0] <= now - seconds:
-        taken.popleft()
     used = Counter(of for _, of in taken)
     asked = min(count, most - sum(kept_for.values()) + kept_for.get(lane, 0))
     at = now

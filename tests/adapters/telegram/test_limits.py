@@ -60,18 +60,27 @@ def test_room_comes_back_after_a_minute() -> None:
     assert used_up(limiter, Lane.CARD, [ROOM]) == first
 
 
-@pytest.mark.parametrize("among", [2, 3, 5])
+@pytest.mark.parametrize("among", [2, 3, 7])
 def test_all_who_write_in_the_bots_name_stay_below_its_limits_together(among: int) -> None:
-    """In one group only three of them write: who hears, who acts and who reports there."""
     limiters = [
         Limiter(clock=ManualClock(), say=texts("ko"), is_room=lambda _: True, among=lambda: among) for _ in range(among)
     ]
     everywhere = [used_up(one, lane, list(range(-2000, -1900))) for one in limiters for lane in KEPT_IN_ROOM]
     assert 15 < sum(everywhere) <= 30 and all(everywhere[:1])
-    here = [
-        used_up(Limiter(clock=ManualClock(), say=texts("ko"), among=lambda: among), lane, [ROOM])
-        for lane in (Lane.CARD, Lane.ANSWER, Lane.NOTICE)[:among]
+
+
+@pytest.mark.parametrize("among", [2, 3, 7])
+@pytest.mark.parametrize("is_room", [True, False])
+def test_what_a_chat_takes_is_divided_by_who_does_what_there(among: int, is_room: bool) -> None:
+    """Who acts there, who hears there and who reports there: others write elsewhere, and leave nothing unused here."""
+    acts, hears, reports = [
+        Limiter(clock=ManualClock(), say=texts("ko"), is_room=lambda _: is_room, per_second=1000, among=lambda: among)
+        for _ in range(3)
     ]
-    assert 0 < sum(here) <= 20
-    edits = limiters[0].wait(ROOM - 1, Lane.CARD, spare=6)
-    assert edits <= 1, "cards are written anew all the same"
+    assert acts.wait(ROOM, Lane.CARD, spare=6) == 0, "cards are written anew all the same"
+    shown = sum(used_up(acts, lane, [ROOM]) for lane in (Lane.NOTICE, Lane.CARD, Lane.URGENT))
+    answered = sum(used_up(hears, lane, [ROOM]) for lane in (Lane.NOTICE, Lane.REPORT, Lane.ANSWER))
+    assert (
+        shown + answered + used_up(reports, Lane.ANSWER, [ROOM]) == 20 - is_room
+    )  # one is kept for what members report
+    assert shown == (10 if is_room else 6)

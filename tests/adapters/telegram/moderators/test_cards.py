@@ -184,6 +184,23 @@ async def test_however_many_come_at_once_every_card_names_all_that_it_took(here:
     assert len(cards(room)) == 3
 
 
+@pytest.mark.parametrize("among", [1, 3])
+def test_more_than_a_room_takes_in_a_minute_stand_on_its_last_card(among: int) -> None:
+    """At once, whoever did it."""
+
+    async def scene(here: Stage) -> None:
+        room = await here.with_moderators()
+        here.server.group_limit = 20
+        here.chat._limiter.among = lambda: among
+        for author in range(100, 130):
+            await here.open_incident(await said(here, author=author), Flag())
+        assert all(isinstance(outcome, Done) for outcome in await here.do_planned())
+        assert len(named(room)) == 30
+        assert len(cards(room)) == {1: 10, 3: 4}[among]
+
+    played(scene)()
+
+
 @played
 async def test_an_incident_stays_on_its_card_whichever_process_goes_on_with_it(here: Stage) -> None:
     """The one that took its place there gave it back before the card named it."""

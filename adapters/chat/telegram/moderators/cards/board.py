@@ -26,6 +26,9 @@ from bot.core.rules.actions import Done, Escalate, Gone, Outcome, Refused
 from bot.core.text.catalogue import Texts, texts
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
+NAMING = (
+    2  # of a chat's 20 messages a minute that no new card takes: in them one is written anew for all that come late
+)
 MOST_FOLDED = 200  # incidents on one card: all of them are named on it
 ASK_OWNER_AGAIN = 600.0  # seconds until the owner, who could not be reached, is written to again
 
@@ -110,7 +113,7 @@ class CardBoard:
         return last
 
     def _is_full(self, chat_id: int, lane: Lane) -> bool:
-        return self.limiter.wait(chat_id, lane) > self.limiter.patience
+        return self.limiter.wait(chat_id, lane, spare=NAMING) > self.limiter.patience
 
     async def _call(self, card: Posted, planned: PlannedAction, say: Texts) -> None:
         """Those who are named for it, or the owner; once for what one card holds."""

@@ -19,7 +19,7 @@ from bot.core.incidents.review import History
 from bot.core.moderators.ports import Desk
 
 REWRITE = 1.0  # seconds before a card is written anew, so that several changes are one edit
-NEW_CARDS = 6  # of a chat's 20 messages a minute that are not spent on writing cards anew
+NEW_CARDS = 6  # of a chat's 20 messages a minute that are not spent on writing anew what names all that it holds
 NAMING_AT_ONCE = 64  # incidents that wait for their card to be written anew: deletions need room beside them
 RECALLED = 600.0  # seconds after a start in which cards of an earlier process are looked for
 REMEMBERED = 1000  # cards that follow what comes of their incidents; older ones still change when pressed
@@ -51,6 +51,11 @@ class Posted:
     @property
     def receipt(self) -> str:
         return f"{self.chat_id}/{self.message_id}"
+
+    @property
+    def spare(self) -> int:
+        """Of the chat's limit; writing it anew to name what it does not name yet is as good as a new card for each."""
+        return 0 if self.named < len(self.more) else NEW_CARDS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -185,7 +190,7 @@ class PostedCards:
         now = await self._drawn(card, *found)
         if card.look != now.look:
             try:
-                async with self.limiter.turn(card.chat_id, Lane.CARD, spare=NEW_CARDS):
+                async with self.limiter.turn(card.chat_id, Lane.CARD, spare=card.spare):
                     await self.bot.edit_message_text(
                         now.text, chat_id=card.chat_id, message_id=card.message_id, entities=now.entities,
                         reply_markup=now.keyboard, link_preview_options=NO_PREVIEW,
@@ -218,7 +223,7 @@ class PostedCards:
 
     async def _await_naming(self, card: Posted, place: int) -> None:
         """For as long as a rewriting takes where the chat has room; then the incident comes back later."""
-        wait = self.limiter.wait(card.chat_id, Lane.CARD, spare=NEW_CARDS)
+        wait = self.limiter.wait(card.chat_id, Lane.CARD, spare=card.spare)
         until = self.clock.monotonic() + (2 * REWRITE if wait < REWRITE and self._naming < NAMING_AT_ONCE else 0)
         self._naming += 1
         try:
