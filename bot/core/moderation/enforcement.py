@@ -33,6 +33,7 @@ from bot.core.rules.actions import (
 from bot.core.text.catalogue import texts
 
 AGAIN = Backoff(first=5.0, longest=600.0)
+TOLD = 30.0  # seconds at most until the next try where the platform says when, and that is sooner: it is not away
 GIVEN_UP = timedelta(days=1)  # a platform may be away for so long
 
 #: How long a member's removal waits for the word to them that explains it, in seconds: afterwards nobody reaches them.
@@ -146,8 +147,11 @@ class Enforcer:
         now = self.clock.now()
         if not defect and planned.planned_at and now - planned.planned_at >= GIVEN_UP:
             return await self._close(planned, Refused(AWAY))
-        asked, begun = (error.retry_after or 0, error.begun) if error else (0, "")
-        until = now + timedelta(seconds=max(self.backoff.after(planned.attempts), asked))
+        asked, begun = (error.retry_after, error.begun) if error else (None, "")
+        pause = self.backoff.after(planned.attempts)
+        if asked is not None:
+            pause = max(asked, min(pause, TOLD))
+        until = now + timedelta(seconds=pause)
         _log.warning(
             "action postponed",
             action=planned.action.kind,

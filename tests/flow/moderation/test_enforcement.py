@@ -97,6 +97,25 @@ class Scene:
             assert working.cancelled(), "it works until it is told to stop"
 
 
+def test_what_was_told_when_to_come_back_is_not_kept_waiting_ever_longer() -> None:
+    """A full room opens by itself; who is turned away often has not waited less than the others."""
+    tried: list[float] = []
+
+    async def full(planned: PlannedAction) -> Outcome:
+        tried.append(scene.store.clock.monotonic())
+        raise Unavailable("too many", retry_after=12)
+
+    async def run() -> None:
+        await scene.decide("1", Flag())
+        async with scene.at_work():
+            await scene.pass_time(600)
+        apart = [after - before for before, after in pairwise(tried)]
+        assert len(tried) > 15 and min(apart) >= 12 and max(apart) <= 32
+
+    scene = Scene(full)
+    asyncio.run(run())
+
+
 def test_an_action_that_always_raises_is_given_up_and_shown_and_no_other_waits_for_it() -> None:
     async def odd(planned: PlannedAction) -> Outcome:
         if planned.message.ref.message_id == "poison" and planned.action == Delete():
