@@ -15,7 +15,8 @@ AGAIN = 1.0  # seconds until whoever supervises it begins a process again
 STOPS = 60.0  # seconds that one may take to end itself where the machine is busy
 BEGUN = "일을 시작합니다".encode()  # what it says when it is ready,
 TAKEN_OVER = "그사이 다른 프로세스가 일을 넘겨받았습니다".encode()  # and when it ends because it was taken for dead
-GREW = 1.5, 64  # times, and MiB more, that a process may have of the memory that it began with
+GREW = 1.5, 64  # times, and MiB more, that a process may have of the memory that it needed to begin
+BEGINS = 12  # weighings, of a process that takes over what others left and reads back what nobody heard
 
 
 @dataclass(slots=True)
@@ -71,9 +72,9 @@ class Worker:
 
     @property
     def grew(self) -> bool:
-        """Whether the process that runs has far more memory than when it had begun to work."""
+        """Whether the process that runs has far more memory than when it began to work."""
         times, more = GREW
-        return len(self.memory) > 3 and self.memory[-1] > self.memory[2] * times + more
+        return len(self.memory) > BEGINS and self.memory[-1] > max(self.memory[:BEGINS]) * times + more
 
 
 class Crew:

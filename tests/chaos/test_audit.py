@@ -10,7 +10,9 @@ from bot.core.incidents.raids.noticing import BARS
 from bot.core.incidents.raids.raid import Sign
 from tests.builders import NOW, later
 from tests.chaos.audit import Planned, Said, Seen, floods, logged, problems
+from tests.chaos.crew import Worker
 from tests.chaos.world import AUTHORS, FLOODERS, OTHERS
+from tests.courses.product import Product
 
 DELETED = Planned("2", 1, 7, "BCDF", "delete", "done")
 WARNED = Planned("2", 1, 7, "BCDF", "warn", "done")
@@ -116,3 +118,13 @@ def test_what_people_said_is_found_in_a_log_and_so_is_a_log_without_end(tmp_path
     assert [*logged([tmp_path / "log"], 10)] == ["log says what somebody wrote (나쁜 말)"]
     (tmp_path / "log").write_text("again\n" * 31, "utf-8")
     assert [*logged([tmp_path / "log"], 10)] == ["31 lines were logged of 10 messages"]
+
+
+@pytest.mark.parametrize(("after", "grew"), [(640.0, False), (1100.0, True)])
+def test_what_a_process_needs_to_begin_is_no_growth(tmp_path: Path, after: float, grew: bool) -> None:
+    """Who takes over while much is missed has more memory a minute later, and then no more."""
+    worker = Worker(Product(folder=tmp_path))
+    worker.memory = [80.0, 230.0, 250.0, 470.0, 580.0, *[600.0] * 10]
+    assert not worker.grew
+    worker.memory += [after]
+    assert worker.grew is grew
