@@ -171,6 +171,8 @@ class Backlog:
         edited = [message for message in messages if (at := edited_at(message)) and at > gap.since]
         for message in {message.id: message for message in (*news, *edited)}.values():
             await self.take(message)
+        if self.arrivals.overflowed:  # while we waited for the page; who knows what of it was dropped
+            raise Unavailable("no room for what is read")
         if isinstance(channel, discord.TextChannel) and any(map(_opens_a_thread, news)):
             self._list(gap, channel)
         page.read += len(messages)

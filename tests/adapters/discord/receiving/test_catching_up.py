@@ -94,7 +94,7 @@ def test_the_newest_of_all_servers_comes_first(monkeypatch: pytest.MonkeyPatch) 
     asyncio.run(scenario())
 
 
-def test_each_server_has_a_bookmark_until_it_is_read() -> None:
+def test_each_server_has_a_bookmark_endit_is_read() -> None:
     async def scenario() -> None:
         async with many_servers(0.5) as (place, said):
             began = place.bookmarks.places["discord all"]
@@ -148,6 +148,31 @@ def test_a_reading_that_is_broken_off_goes_on_where_it_was(monkeypatch: pytest.M
                 await until(lambda: not [name for name in place.bookmarks.places if "/" in name])
             read += heard.texts
             assert set(read) == set(said) and len(read) <= len(said) + 3, "once, but what is of one millisecond"
+
+    asyncio.run(scenario())
+
+
+def test_a_page_for_which_there_was_no_room_is_read_again() -> None:
+    async def scenario() -> None:
+        async with cafe() as place:
+            away_since(place, 0.0)
+            now = datetime.now(UTC)
+            since, end = (now - timedelta(minutes=minutes) for minutes in (30, 20))
+            place.bookmarks.places[f"discord all/{place.guild}"] = f"{since.isoformat()}/{end.isoformat()}"
+            place.wire.clock.elapsed = -25 * 60.0
+            place.write("앞")
+            place.wire.clock.elapsed = 0.0
+            chat = place.chat()
+            read = chat._catching_up._backlog.take
+
+            async def full(message: discord.Message) -> None:
+                await read(message)
+                chat._arrivals.overflowed |= len(pages(place)) == 1
+
+            chat._catching_up._backlog.take = full
+            async with listening(place, chat):
+                await until(lambda: not [name for name in place.bookmarks.places if "/" in name])
+            assert len(pages(place)) == 2
 
     asyncio.run(scenario())
 
