@@ -15,9 +15,10 @@ unexport PYTHONDONTWRITEBYTECODE  # compiled once, and not by every process of e
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
 
-# A file at a time in each of some processes, more than there are cores, for tests mostly wait. Tests of one file may share
-# what takes long to make. The small ones come last: sorted by how many tests a file has, the longest would begin at the end.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1) + 1)')
+# A file at a time in each of some processes, more than there are cores, for tests also wait; each reads all of them first.
+# Tests of one file may share what takes long to make. The small ones come last: sorted by how many tests a file has, the
+# longest would begin at the end.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 1) // 2 + 1)')
 test: export OMP_NUM_THREADS ?= 1
 test: said $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest -rs -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)

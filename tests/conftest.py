@@ -1,5 +1,6 @@
 """What all tests share: no way out of this machine, a PostgreSQL server, and every kind of store."""
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -45,6 +46,15 @@ def _only_loopback(event: str, arguments: tuple[object, ...]) -> None:
 
 sys.addaudithook(_only_loopback)
 
+gc.disable()  # while tests are read: none of it is garbage
+
+
+def pytest_collection_finish() -> None:
+    """Nor will it be: a tenth of the time would go into looking through all of it again and again."""
+    gc.freeze()
+    gc.enable()
+
+
 with suppress(ImportError):  # the environment of the engine tests does without it
     from hypothesis import HealthCheck, settings
 
@@ -56,7 +66,7 @@ with suppress(ImportError):  # the environment of the engine tests does without 
 def postgres() -> "Iterator[Postgres]":
     from tests.servers.postgres import Postgres  # the environment of the engine tests does without it
 
-    server = Postgres()
+    server = Postgres(sweeps=False)
     yield server
     server.stop()
 

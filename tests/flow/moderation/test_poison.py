@@ -218,7 +218,7 @@ def test_while_the_guard_is_away_the_stand_in_decides_and_the_guard_looks_at_wha
                 assert await store.inbox.waiting() == 31
                 (incident,) = await stages.incidents()
                 assert incident.decision.actions == (Delete(), Flag()), "at once, on the stand-in's word"
-                await stages.until(lambda: store.clock.now() > NOW + timedelta(minutes=minutes))
+                await stages.until(lambda: store.clock.now() > NOW + timedelta(minutes=minutes), step=15.0)
                 guard.trouble = None
                 await stages.until(lambda: len(stages.settled) == 32)
             missed, bad = sorted(await stages.incidents(), key=lambda one: one.decision.message.ref.message_id)[::-1]

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from math import log
 from typing import Any
@@ -113,6 +114,7 @@ def letters(items: Any) -> Iterator[str]:
             yield from letters(item)
 
 
+@cache
 def attacks() -> dict[str, Callable[[int], str]]:
     """Texts of any length, by name."""
     made = {f"{head}{unit!a}": repeated(unit, head) for unit in PERIODIC for head in ("", "ㄱ")}
