@@ -24,8 +24,8 @@ def declare(line: Line) -> None:
 
 
 def bench_queue(seconds: float, say: Texts, *, as_json: bool) -> None:
-    from bot.cli.bench.simulated_engine import IN_TIME, continuous, lanes
-    from bot.cli.bench.virtual_time import run
+    from bot.cli.bench.simulated.engine import IN_TIME, continuous, lanes
+    from bot.cli.bench.simulated.virtual_time import run
 
     ways = (lanes, continuous)
     found = {(way.__name__, rate): run(way(rate, seconds)) for rate in (None, *OFFERED) for way in ways}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.cli.bench.simulated_engine import Engine, SimulatedEngine, continuous, lanes
-from bot.cli.bench.virtual_time import VirtualClock, run
+from bot.cli.bench.simulated.engine import Engine, SimulatedEngine, continuous, lanes
+from bot.cli.bench.simulated.virtual_time import VirtualClock, run
 from bot.core.base.errors import Unavailable
 from bot.core.guarding.ports import PRIORITY, Answered, Guard
 from bot.core.guarding.queue import GuardQueue

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bot.cli.bench.virtual_time import VirtualClock
+from bot.cli.bench.simulated.virtual_time import VirtualClock
 from bot.core.chat.message import CommunityRef, Platform
 from bot.core.guarding.ports import Answered
 from bot.core.guarding.queue import GuardQueue
