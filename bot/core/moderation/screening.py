@@ -135,7 +135,7 @@ class Screener:
         return self.poll if due is None else min(self.poll, max(0.0, (due - self.clock.now()).total_seconds()))
 
     async def _sweep(self, room: int, *, at_once: bool) -> int:
-        """Where there is room, now and then: what was given up, and what is due for its second look; how many it was."""
+        """Where there is room, now and then: what was given up, and what is due a second look; how many that was."""
         now = self.clock.monotonic()
         if now - self._swept_at < self.poll and not at_once:
             return 0
