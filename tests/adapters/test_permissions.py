@@ -498,6 +498,7 @@ SAYS_NOTHING = {
 }  # fmt: skip
 NAME = "비밀 모임"  # of the group
 AUTHOR, NEIGHBOUR, BOTH, HIDDEN = 8, 41, 60, 61
+SENT = ("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup")
 
 
 @dataclass(frozen=True)
@@ -552,11 +553,10 @@ class Town:
 
     async def told(self, person: Person, chat: Chat, words: str) -> list[str]:
         """What the bot says because of it, wherever."""
-        sent = ("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup")
         self.stage.chat._commands.crowd.forget()  # who walks fast is no crowd
-        before = len(self.stage.server.of(*sent))
+        before = len(self.stage.server.calls)
         await served(self.stage, chat, person.who, words, **person.more)
-        texts_ = [call.arguments for call in self.stage.server.of(*sent)[before:]]
+        texts_ = [call.arguments for call in self.stage.server.of(*SENT, after=before)]
         return [str(one.get("text", one.get("caption", "a report"))) for one in texts_]
 
 
@@ -607,10 +607,10 @@ async def chosen(there: Town, person: Person, asked: dict[str, Any], group: int)
     """What comes of choosing a group under the question of which one is meant."""
     server, keys = there.stage.server, [key for row in asked["reply_markup"]["inline_keyboard"] for key in row]
     number = keys[0]["callback_data"].split(":")[1]
-    before = len(server.of("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup"))
+    before = len(server.calls)
     server.press(asked, person.who, f"for:{number}:{group}")
     await server.until(lambda: not server.updates and not there.stage.chat._tasks)
-    calls = server.of("sendMessage", "sendPhoto", "sendDocument", "sendMediaGroup")[before:]
+    calls = server.of(*SENT, after=before)
     return [str(call.arguments.get("text", "a report")) for call in calls]
 
 

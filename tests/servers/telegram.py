@@ -10,14 +10,12 @@ import asyncio
 import itertools
 import json
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from heapq import merge
-from operator import attrgetter
 from types import UnionType
 from typing import Any, Self, Union, get_args, get_origin
 
@@ -122,7 +120,6 @@ class TelegramServer:
     def __init__(self) -> None:
         self.chats: dict[int, Chat] = {}
         self.calls: list[Call] = []
-        self._of = defaultdict[str, list[Call]](list)  # the same by method: tests that wait look again and again
         self.updates: dict[int, Json] = {}
         self.next_update = 1000
         self.faults: dict[str, deque[Refusal]] = {}
@@ -189,7 +186,6 @@ class TelegramServer:
                 raise Refusal(401, "Unauthorized")
             call.arguments = checked(method, form)
             self.calls.append(call)
-            self._of[method].append(call)
             while call.arguments.get("chat_id") in self.held.get(method, ()):  # until a test lets go
                 await asyncio.sleep(0.005)
             if self.round_trip:
@@ -218,15 +214,14 @@ class TelegramServer:
                 body["parameters"] = refusal.parameters
             return web.json_response(body, status=refusal.code)
 
-    def of(self, *wanted: str) -> list[Call]:
-        """Calls of these methods that were carried out, in order."""
-        calls = merge(*(self._of[method] for method in wanted), key=attrgetter("at"))
-        return [call for call in calls if not call.error]
+    def of(self, *wanted: str, after: int = 0) -> list[Call]:
+        """Calls of these methods that were carried out, in order, but for those among so many that came first."""
+        return [call for call in self.calls[after:] if call.method in wanted and not call.error]
 
     @property
     def polls(self) -> int:
         """How often updates were asked for, successfully or not."""
-        return len(self._of["getUpdates"])
+        return sum(call.method == "getUpdates" for call in self.calls)
 
     @property
     def waited_at(self) -> bool:

@@ -230,6 +230,11 @@ def test_while_the_guard_is_away_the_stand_in_decides_and_the_guard_looks_at_wha
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.long)],  # each of its steps: tests/contracts
+    indirect=True,
+)
 def test_what_no_guard_can_judge_waits_without_a_card_for_six_hours(opens: Opens) -> None:
     async def scenario() -> None:
         async with opens() as store:
