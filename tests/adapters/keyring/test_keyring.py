@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.keyring import Keyring, made_key, master_key
 from adapters.keyring.keyring import LASTS, STAYS
@@ -90,13 +91,14 @@ def test_a_clock_that_was_put_back_keeps_no_key_for_ever_and_loses_none(tmp_path
     assert [keys.unseal(one) for one in (before, ahead, again)] == [None] * 3
 
 
-def test_a_disk_that_is_full_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_disk_that_is_full_stops_nothing(tmp_path: Path) -> None:
     clock = ManualClock()
     keys = ring(tmp_path, clock)
     (tmp_path / "keyring.new").mkdir()  # nothing can be written there
     clock.jump(LASTS[Span.KEPT])
-    assert keys.unseal(keys.seal(WORDS)) == WORDS
-    assert "keyring cannot be written" in capsys.readouterr().out
+    with capture_logs() as logs:
+        assert keys.unseal(keys.seal(WORDS)) == WORDS
+    assert [log["event"] for log in logs] == ["keyring cannot be written"]
 
 
 def test_a_wrong_master_key_is_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
