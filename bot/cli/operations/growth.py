@@ -33,7 +33,7 @@ CLAIM = 512  # messages, as screening asks for
 TIMES = 9
 TOGETHER = 256  # messages that are kept or settled in one call
 FEW = 20  # communities
-MEMBERS = 1_000  # who take part in the raid
+MEMBERS, RAIDED = 1_000, "raided"  # who take part in the raid, and in which community
 BUILT = 2_000  # policies that are built one for each, as earlier versions did: enough to tell what each costs
 
 Row = dict[str, object]
@@ -135,7 +135,7 @@ def _both(took: Sequence[tuple[float, float]]) -> Row:
 async def _start(growing: "Growing", incidents: int) -> Row:
     """What a start reads of the last hour: a raid of MEMBERS, in one community."""
     now = growing.clock.now()
-    raid = [spoken(f"raid-{one}", "0", now, author=str(one % MEMBERS)) for one in range(incidents)]
+    raid = [spoken(f"raid-{one}", RAIDED, now, author=str(one % MEMBERS)) for one in range(incidents)]
     await _in_batches(raid, growing.stores.inbox.keep)
     await _in_batches([found_harmful(one, now) for one in raid], growing.stores.inbox.settle)
     began, worked = time.perf_counter(), time.process_time()
@@ -151,7 +151,7 @@ async def _move(growing: "Growing", incidents: int, communities: int) -> Row:
     from bot.core.chat.message import CommunityRef
 
     took = []
-    for id_ in (f"crowd-{communities - 1}", "0"):
+    for id_ in (f"crowd-{communities - 1}", RAIDED):
         began = time.perf_counter()
         await growing.stores.communities.move(CommunityRef(bench(), id_), f"moved-{id_}")
         took.append(round(time.perf_counter() - began, 3))
