@@ -17,6 +17,10 @@ BITS = 21  # log2 of the number of buckets
 ORDERS = 4  # n-grams of 1..ORDERS characters
 WINDOW, STRIDE = 200, 150  # characters; the training texts are comments of 35 on average, 300 at most
 
+LONGEST = 12  # characters of a word, or a part of one, that is shown as a reason
+FAINT = 0.33
+
+_WORD = re.compile(r"\S{2,}")  # one syllable alone tells nobody anything
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _FINALISER = np.uint64(0xBF58476D1CE4E5B9)
 
@@ -97,27 +101,27 @@ def hashed(texts: Sequence[str], bits: int) -> tuple[NDArray[np.int64], NDArray[
 
 
 def heaviest(text: str, weights: NDArray[Any], most: int, bits: int = BITS) -> list[str]:
-    """The n-grams of one row that weighed most for harm, none over another; one syllable alone tells nobody anything.
-    `weights`: (buckets,)."""
-    grams = sorted((-int(weights[bucket]), start, gram) for gram, start, bucket in _located(text, bits))
-    taken: list[range] = []
-    pieces: list[str] = []
-    for weight, start, gram in grams:
-        if len(pieces) >= most or weight >= 0:
-            break
-        span = range(start, start + len(gram))
-        if len(gram.strip()) > 1 and not any(span.start < other.stop and other.start < span.stop for other in taken):
-            taken.append(span)
-            pieces.append(gram.strip())
-    return pieces
-
-
-def _located(text: str, bits: int) -> Iterator[tuple[str, int, int]]:
-    """The n-grams of one row as (n-gram, start in the text, bucket)."""
+    """The words of one row that speak for harm, the loudest first; of one longer than LONGEST the part that does.
+    `weights`: (buckets,). An n-gram's weight is that of its characters, each its part; what says less than a FAINT part
+    of the loudest word is left out."""
     padded = f" {text} "
-    for _, buckets, starts, order in _grams([text], bits):
-        for start, bucket in zip(starts.tolist(), buckets.tolist(), strict=True):
-            yield padded[start : start + order], start, bucket
+    loud = np.zeros(len(padded))
+    for _, bucket, start, order in _grams([text], bits):
+        for nth in range(order):
+            np.add.at(loud, start + nth, weights[bucket] / order)
+    said = []
+    for word in _WORD.finditer(padded):
+        begin, end = word.span() if len(word[0]) <= LONGEST else _loudest(loud, *word.span())
+        said.append((float(loud[begin:end].sum()), padded[begin:end]))
+    said.sort(key=lambda one: -one[0])
+    return [word for weight, word in said[:most] if weight > FAINT * said[0][0] > 0]
+
+
+def _loudest(loud: NDArray[np.float64], begin: int, end: int) -> tuple[int, int]:
+    """The run of at most LONGEST characters between two places that weighs most."""
+    sums = np.convolve(loud[begin:end], np.ones(LONGEST), "valid")
+    begin += int(sums.argmax())
+    return begin, begin + LONGEST
 
 
 def _grams(

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from adapters.guards.embedded.features import LONGEST
 from adapters.guards.embedded.kinds import RUDE, SHIPPED, STRIDE, WINDOW, KindModel
 from adapters.guards.embedded.kinds_guard import KindsGuard
 from adapters.guards.embedded.phrases import phrase_rates
@@ -80,6 +81,12 @@ def test_a_verdict_names_each_kind_of_each_part_and_what_weighed_most() -> None:
     assert verdict(Exchange(prompt="안녕")).evidence == ()
     pieces = verdict(Exchange(prompt="너 진짜 병신 같아")).evidence
     assert "병신" in pieces and all(len(piece) > 1 for piece in pieces)
+
+
+def test_reasons_are_words_and_of_one_without_spaces_the_part_that_speaks() -> None:
+    assert set(verdict(Exchange(prompt="안녕하세요\n시1발 꺼져")).evidence) == {"시발", "꺼져"}
+    (part,) = verdict(Exchange(prompt="오늘날씨가참좋네요그치만너는병신새끼야꺼져버려그럼내일또봐요")).evidence
+    assert "병신새끼" in part and len(part) == LONGEST
 
 
 @pytest.mark.parametrize(
