@@ -150,16 +150,18 @@ def privacy(config: Config, database: Database) -> Privacy:
     )
 
 
-def visit(config: Config) -> AbstractAsyncContextManager[Database]:
-    """For an errand beside the process that works on the database."""
+def visit(config: Config, *, early: bool = False) -> AbstractAsyncContextManager[Database]:
+    """For an errand beside the process that works on the database. `early`: it may come before that process, and then
+    it makes the database."""
+    if not early:
+        _must_exist(config)
     clock = SystemClock()
     return Database.visit(config.storage.url, clock, sealing(config, clock))
 
 
 def look(config: Config) -> AbstractAsyncContextManager[Database]:
     """The same, only to look: nothing is made or changed."""
-    if not exists(config):
-        raise Broken(_NOT_YET)
+    _must_exist(config)
     clock, folder = SystemClock(), config.storage.keys_folder
     keys = sealing(config, clock) if folder is None or is_there(folder) else Openly()
     return Database.visit(config.storage.url, clock, keys, as_it_is=True)
@@ -171,6 +173,11 @@ def exists(config: Config) -> bool:
     return path is None or path.exists()
 
 
+def _must_exist(config: Config) -> None:
+    if not exists(config):
+        raise Broken("There is no database yet; the first start makes it.")
+
+
 def rotation(database: Database, bookmarks: Bookmarks, clock: Clock) -> Rotation:
     return Rotation(sealing=database.sealing, stored=SqlResealing(database), bookmarks=bookmarks, clock=clock)
 
@@ -180,9 +187,6 @@ async def rotating(config: Config) -> AsyncIterator[Rotation]:
     """The keys and what they seal, beside a running process, too."""
     async with visit(config) as database:
         yield rotation(database, SqlBookmarks(database), database.clock)
-
-
-_NOT_YET = "There is no database yet; the first start makes it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,14 +152,14 @@ def _counted(host: str, port: int) -> Mapping[str, float] | None:
 @asynccontextmanager
 async def api_keys(config: Config) -> AsyncIterator[tuple[ApiKeys, Communities]]:
     """The keys to the HTTP API, and the communities that they can speak for; beside a running process, too."""
-    async with keeping.visit(config) as database:
+    async with keeping.visit(config, early=True) as database:
         yield SqlApiKeys(database), SqlCommunities(database)
 
 
 @asynccontextmanager
 async def webhooks(config: Config) -> AsyncIterator[tuple[Webhooks, Communities]]:
     """Who is told of incidents, and the communities that they are of; beside a running process, too."""
-    async with keeping.visit(config) as database:
+    async with keeping.visit(config, early=True) as database:
         yield SqlWebhooks(database), SqlCommunities(database)
 
 

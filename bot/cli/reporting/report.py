@@ -64,10 +64,12 @@ async def report(
     config: "Config", say: Texts, *, community: str | None, period: str | None, out: Path, unmasked: bool
 ) -> None:
     """`period`: a `Period.name`; None: last week."""
-    from bot.app import reporting
+    from bot.app import keeping, reporting
     from bot.core.incidents.case import Look
     from bot.core.reporting.building import report_on
 
+    if not keeping.exists(config):
+        raise Broken(say["report.no_communities"])
     gc.disable()  # a short life that needs all it has made to its end
     async with reporting.report_queries(config) as (queries, communities, cases):
         chosen = _chosen(community, await queries.communities(), await communities.all(), say)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.reporting.deliveries import deliveries
 from bot.cli.reporting.report import report
 from bot.config import Config, StorageSettings
 from bot.core.base.errors import Broken
@@ -45,3 +46,14 @@ def test_an_id_that_two_platforms_have_is_asked_about(tmp_path: Path, capsys: py
         asyncio.run(scenario())
     finally:
         gc.enable()  # the command's process is short
+
+
+def test_where_nothing_was_ever_judged_nothing_is_made(tmp_path: Path) -> None:
+    config = Config(storage=StorageSettings(url=f"sqlite:///{tmp_path}/jikimi.db"))
+    for errand in (
+        report(config, texts("ko"), community=None, period=None, out=tmp_path / "out", unmasked=False),
+        deliveries(config, texts("ko"), community="7", limit=1, as_json=False),
+    ):
+        with pytest.raises(Broken):
+            asyncio.run(errand)
+    assert not list(tmp_path.iterdir())
