@@ -27,7 +27,7 @@ class Headline(Section):
         if change.mean is None or len(self.report.earlier) < 2:
             return ""
         mean = f"{change.mean:,.0f}" if change.mean >= 10 else f"{change.mean:,.1f}"
-        return self.say("mean", count=len(self.report.earlier), mean=mean)
+        return self.say(f"mean.{self.report.period.span}", count=len(self.report.earlier), mean=mean)
 
     def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
         yield "flagged", ""
