@@ -133,6 +133,7 @@ messages = Table(
     Column("community", BigInteger, nullable=False),
     Column("author_hash", LargeBinary),
     Column("text_hash", LargeBinary),
+    Column("amounts", BigInteger),  # how much was in it (codec/messages.py)
     Column("kind", Text, nullable=False),
     Column("sent_at", Instant, nullable=False),
     Column("settled_at", Instant, nullable=False),

@@ -7,7 +7,7 @@ needs a new number in `v` and a reader for the old one.
 from storage.codec.actions import read_action, write_action
 from storage.codec.decisions import read_decision, without_other, without_words, write_decision
 from storage.codec.extracts import Cause, Gist, count_actions, read_cause, read_gist, read_kinds, read_step_taken
-from storage.codec.messages import JUDGED, QUEUED, read_message, write_body
+from storage.codec.messages import JUDGED, QUEUED, read_amounts, read_message, write_amounts, write_body
 from storage.codec.opinions import read_opinion, write_opinion
 from storage.codec.outcomes import read_outcome, write_outcome
 from storage.codec.rows import (
@@ -36,6 +36,7 @@ __all__ = [
     "key",
     "plain_ref",
     "read_action",
+    "read_amounts",
     "read_cause",
     "read_decision",
     "read_gist",
@@ -51,6 +52,7 @@ __all__ = [
     "without_other",
     "without_words",
     "write_action",
+    "write_amounts",
     "write_body",
     "write_decision",
     "write_opinion",

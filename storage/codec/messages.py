@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from bot.core.chat.amounts import A_MESSAGE, Amounts
 from bot.core.chat.links import Link, LinkKind
 from bot.core.chat.message import Author, Kind, Media, Message, Origin, OriginKind, Pairing
 from storage.codec.rows import QUEUED_REF, SETTLED_REF, read_ref
@@ -17,6 +18,10 @@ QUEUED = (*QUEUED_REF, community_of(queue)[1], queue.c.author, queue.c.kind, que
 JUDGED = (
     *SETTLED_REF, community_of(incidents)[1], incidents.c.author, messages.c.kind, messages.c.sent_at, incidents.c.body,
 )  # fmt: skip
+
+
+_BITS = 12  # of the number that holds all amounts, for each of them
+_MOST = (1 << _BITS) - 1  # of more, so much is known
 
 
 class _Link(Stored):
@@ -153,3 +158,18 @@ def read_message(row: AnyRow, *, with_body: bool = True) -> Message:
         flagged=body.flagged,
         extra=body.extra,
     )
+
+
+def write_amounts(amounts: Amounts) -> int | None:
+    """How much a message posts, as one number. None of one in which there is nothing to count."""
+    number = 0
+    for amount in amounts[1:]:  # a message is one
+        number = number << _BITS | min(amount, _MOST)
+    return number or None
+
+
+def read_amounts(number: int | None) -> Amounts:
+    if number is None:
+        return A_MESSAGE
+    places = range(len(A_MESSAGE) - 2, -1, -1)
+    return Amounts(1, *(number >> place * _BITS & _MOST for place in places))

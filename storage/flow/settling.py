@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import bindparam, exists, insert, not_, or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.core.chat.amounts import amounts
 from bot.core.chat.message import Kind, MessageRef
 from bot.core.guarding.verdict import Verdict
 from bot.core.incidents.incident import Settlement
@@ -118,8 +119,10 @@ async def _rows(
         key, author = keys[message.community], plain(message.author.id)
         hashed = database.sealing.member_hash(key, author) if key and author else None
         harm = screening.harm if isinstance(screening, Verdict) else None
-        said = rolls.said_hash(database, key, message) if key and hashed and message.kind is Kind.NEW else None
-        rows[ref] = (*codec.key(ref), harm, settlement.ms, key if hashed else None, hashed, said)
+        new = bool(hashed) and message.kind is Kind.NEW
+        said = rolls.said_hash(database, key, message) if key and new else None
+        posted = codec.write_amounts(amounts(message)) if new and not message.is_name else None
+        rows[ref] = (*codec.key(ref), harm, settlement.ms, key if hashed else None, hashed, said, posted)
     return rows
 
 

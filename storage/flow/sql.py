@@ -93,7 +93,7 @@ _NAMED = """
 """
 _RECORD = """
     INSERT INTO messages (
-        id, platform, channel, message, revision, community, author_hash, text_hash,
+        id, platform, channel, message, revision, community, author_hash, text_hash, amounts,
         kind, sent_at, settled_at, aside_at, score, ms
     )
 """
@@ -101,12 +101,14 @@ _RECORDED = """
     platform, channel, message, revision, community,
     CASE WHEN community = CAST(given.value ->> 6 AS bigint) THEN {sealed[7]} END,
     CASE WHEN community = CAST(given.value ->> 6 AS bigint) THEN {sealed[8]} END,
+    CASE WHEN community = CAST(given.value ->> 6 AS bigint) THEN CAST(given.value ->> 9 AS bigint) END,
     kind, sent_at, CAST(:now AS bigint), aside_at,
     CAST(given.value ->> 4 AS double precision), CAST(given.value ->> 5 AS double precision)
 """
 _ONCE = "ON CONFLICT DO NOTHING RETURNING id, platform, channel, message, revision, community, kind, sent_at"
 #: Given: what names a revision, its score, its milliseconds; a community's key, and who its author is and what it says
-#: as hashes of that community, which are none in another. Out of the queue and into the record, unless it is there.
+#: as hashes of that community, which are none in another, and how much was in it. Out of the queue and into the record,
+#: unless it is there.
 SETTLE_POSTGRESQL = f"""
     WITH given AS (DELETE FROM queue USING {{given}} WHERE {_NAMED} RETURNING queue.*, given.value)
     {_RECORD} SELECT id, {_RECORDED} FROM given {_ONCE}

@@ -269,7 +269,9 @@ class _Member:
             number += await self._unname_changes(table, names)
         async with self.database.write() as connection:
             number += (
-                await connection.execute(update(messages).where(said).values(author_hash=None, text_hash=None))
+                await connection.execute(
+                    update(messages).where(said).values(author_hash=None, text_hash=None, amounts=None)
+                )
             ).rowcount
             number += (await connection.execute(delete(links).where(linked))).rowcount
             return number + (await connection.execute(delete(members).where(counted))).rowcount

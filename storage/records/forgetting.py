@@ -57,7 +57,7 @@ class SqlForgetting:
         number = await self._in_batches(
             select(messages.c.id).where(*past, hashed),
             change=lambda ids: (
-                update(messages).where(messages.c.id.in_(ids)).values(text_hash=None, author_hash=author)
+                update(messages).where(messages.c.id.in_(ids)).values(text_hash=None, amounts=None, author_hash=author)
             ),
         )
         due = (messages.c.sent_at < now - limits.messages, messages.c.settled_at < now - limits.messages)

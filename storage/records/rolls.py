@@ -9,6 +9,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.answers.bot import Bot
+from bot.core.chat.amounts import Amounts
 from bot.core.chat.message import CommunityRef, Kind, Message
 from bot.core.incidents.incident import Settlement
 from bot.core.moderation.ports import Member
@@ -90,25 +91,25 @@ class SqlMemberRoll:
     async def said_since(self, moment: datetime, shares: Collection[int] | None = None) -> SaidBefore:
         m = messages.c
         known = (m.author_hash.is_not(None), in_shares(m.community, shares))
-        columns = m["author_hash", "text_hash", "sent_at", "kind"]
+        columns = m["author_hash", "text_hash", "amounts", "sent_at", "kind"]
         wanted = select(*community_of(messages), m.community.label("key"), *columns)
         async with self._database.read() as connection:
             newest = wanted.where(m.sent_at >= moment, *known).order_by(m.sent_at.desc()).limit(MOST_SAID)
             rows = (await connection.execute(newest)).all()
         keys = {read_community(row): row.key for row in rows}
         said = defaultdict[tuple[bytes, bytes | None], list[datetime]](list)
-        posted = defaultdict[bytes, list[datetime]](list)
+        amounts = defaultdict[bytes, list[tuple[datetime, Amounts]]](list)
         sayers = defaultdict[bytes, dict[bytes, datetime]](dict)  # when each of them said the same last
         for row in reversed(rows):
             said[row.author_hash, row.text_hash].append(row.sent_at)
             if row.text_hash is not None and row.kind != Kind.DELETE:
                 sayers[row.text_hash][row.author_hash] = row.sent_at
             if row.kind == Kind.NEW:
-                posted[row.author_hash].append(row.sent_at)
+                amounts[row.author_hash].append((row.sent_at, codec.read_amounts(row.amounts)))
 
-        def anything(message: Message) -> Sequence[datetime]:
+        def posted(message: Message) -> Sequence[tuple[datetime, Amounts]]:
             key = keys.get(message.community)
-            return () if key is None else posted.get(_named(self._database, key, message.author.id)[1], ())
+            return () if key is None else amounts.get(_named(self._database, key, message.author.id)[1], ())
 
         def same(message: Message) -> Sequence[datetime]:
             key = keys.get(message.community)
@@ -123,7 +124,7 @@ class SqlMemberRoll:
             known = {_named(self._database, key, author)[1] for author in (message.author.id, *besides)}
             return {author.hex(): at for author, at in sayers[text].items() if author not in known}
 
-        return SaidBefore(same, anything, others)
+        return SaidBefore(same, posted, others)
 
 
 async def count_members(

@@ -62,7 +62,7 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
     await _number_versions_on(connection, stays, goes)
     # A hash of one community is none in another: who was heard there alone is not known again.
     await connection.execute(
-        update(messages).where(messages.c.community == goes).values(author_hash=None, text_hash=None)
+        update(messages).where(messages.c.community == goes).values(author_hash=None, text_hash=None, amounts=None)
     )
     # Nor is an account of the younger one known as linked any more, or a ban handed on to both as handed on twice.
     await connection.execute(delete(links).where(links.c.community == goes))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import chain, zip_longest
 
+from bot.core.chat.amounts import Amounts, amounts
 from bot.core.chat.message import Author, CommunityRef, Kind, Message, MessageRef, Platform
 from bot.core.communities.journal import Aside, Tally
 from bot.core.guarding.verdict import Verdict
@@ -40,10 +41,10 @@ class MemoryMemberRoll:
         known = [one for one in lately if self.store.in_shares(one.community, shares)]
         known.sort(key=lambda one: one.sent_at)
 
-        def anything(message: Message) -> Sequence[datetime]:
+        def posted(message: Message) -> Sequence[tuple[datetime, Amounts]]:
             about = (message.community, message.author.id)
             theirs = [one for one in known if (one.community, one.author.id) == about]
-            return [one.sent_at for one in theirs if one.kind is Kind.NEW]
+            return [(one.sent_at, amounts(one)) for one in theirs if one.kind is Kind.NEW]
 
         def same(message: Message) -> Sequence[datetime]:
             about = (message.community, message.author.id, as_compared(message))
@@ -58,7 +59,7 @@ class MemoryMemberRoll:
             named = {one.author.id: one.sent_at for one in theirs if all(about)}
             return {f"mark of {who}": at for who, at in named.items() if who not in (message.author.id, *besides)}
 
-        return SaidBefore(same, anything, others)
+        return SaidBefore(same, posted, others)
 
 
 class MemoryInbox:

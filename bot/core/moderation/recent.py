@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from bot.core.base.bounded import Bounded
-from bot.core.chat.amounts import A_MESSAGE, Amounts, amounts
+from bot.core.chat.amounts import Amounts, amounts
 from bot.core.chat.message import CommunityRef, Kind, Message, as_read
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Part, Screening, Verdict
@@ -38,11 +38,11 @@ Echoes = Callable[[Message, Collection[str]], Mapping[str, datetime]]
 
 
 class SaidBefore(NamedTuple):
-    """Of a message, as the record knows: when its author said the same, when they wrote anything new there, and who
-    else of the community said the same."""
+    """Of a message, as the record knows: when its author said the same, when and how much they wrote that was new
+    there, and who else of the community said the same."""
 
     same: Moments
-    anything: Moments
+    posted: Callable[[Message], Sequence[tuple[datetime, Amounts]]]  # oldest first
     others: Echoes = lambda *_: {}
 
 
@@ -102,16 +102,15 @@ class RecentActivity:
         self._before.append(_Before(before, until))
 
     def posted(self, message: Message) -> tuple[tuple[datetime, Amounts], ...]:
-        """How much the author has posted before, message by message; and remember this one's. Of what the record alone
-        knows it is the messages, not what was in them."""
+        """How much the author has posted before, message by message; and remember this one's."""
         if message.kind is not Kind.NEW or message.is_name:
             return ()
         posted = self._posted.refresh(_member(message), [])
         while posted and message.sent_at - posted[0][0] > self._window:
             del posted[0]
-        earlier = [at for known in self._on_record(message) for at in known.said.anything(message)]
-        unheard = sorted(at for at in earlier if message.sent_at - self._window <= at <= message.sent_at)[-self.each :]
-        before = (*((at, A_MESSAGE) for at in unheard), *posted)
+        earlier = [one for known in self._on_record(message) for one in known.said.posted(message)]
+        unheard = sorted(one for one in earlier if message.sent_at - self._window <= one[0] <= message.sent_at)
+        before = (*unheard[-self.each :], *posted)
         self._add(posted, (message.sent_at, amounts(message)))
         return before
 

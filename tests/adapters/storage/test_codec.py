@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.base.errors import Broken
+from bot.core.chat.amounts import Amounts
 from bot.core.chat.links import Link, LinkKind
 from bot.core.chat.message import (
     Author,
@@ -307,3 +308,10 @@ def test_a_ban_of_earlier_versions_is_one_for_good() -> None:
 def test_no_number_that_json_does_not_know_is_written() -> None:
     with pytest.raises(Broken, match="decision"):
         codec.write_decision(replace(decision(message()), thresholds={"insult": float("nan")}))
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=5, max_size=5))
+def test_amounts_come_back_up_to_a_bound(many: list[int]) -> None:
+    number = codec.write_amounts(Amounts(1, *many))
+    assert codec.read_amounts(number) == Amounts(1, *(min(one, 4095) for one in many))
+    assert number is None or number < 2**63

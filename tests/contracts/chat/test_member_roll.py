@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from bot.core.chat.message import Kind
+from bot.core.chat.message import Kind, Media
 from bot.core.rules.actions import Delete
 from bot.core.rules.conditions.author import MOST_FIRST
 from tests.builders import NOW, TELEGRAM, home, later, message, settlement
@@ -52,7 +52,7 @@ def test_who_said_the_same_before_is_known_to_who_comes_later(opens: Opens) -> N
         async with opens() as store:
             said = [
                 message("old", "같은 말", sent_at=later(-60)),
-                message("1", "같은  말​"),
+                message("1", "같은  말​", media=frozenset({Media.PHOTO}), mentions=50),
                 message("2", "같은 말", sent_at=later(5)),
                 message("edited", "같은 말", revision=1, kind=Kind.EDIT),
                 message("gone", "같은 말", kind=Kind.DELETE),
@@ -65,8 +65,11 @@ def test_who_said_the_same_before_is_known_to_who_comes_later(opens: Opens) -> N
             await store.inbox.keep([*said, waits])
             await store.inbox.settle([settlement(one, *([Delete()] if one is said[2] else [])) for one in said])
         async with opens() as store:
-            before, anything, others = await store.members.said_since(NOW)
-            assert list(anything(waits)) == [NOW, NOW, NOW, later(5)] == list(anything(message("x", "다른 말")))
+            before, posted, others = await store.members.said_since(NOW)
+            assert [at for at, _ in posted(waits)] == [NOW, NOW, NOW, later(5)]
+            assert list(posted(message("x", "다른 말"))) == list(posted(waits))
+            amounts = sorted((one.messages, one.media, one.lines, one.mentions) for _, one in posted(waits))
+            assert amounts == [(1, 0, 0, 0), (1, 0, 1, 0), (1, 0, 1, 0), (1, 1, 1, 50)]
             assert list(before(waits)) == [NOW, later(5)]
             assert list(before(replace(waits, kind=Kind.EDIT))) == [NOW, later(5)]
             for place, who, times in (

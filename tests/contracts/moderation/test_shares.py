@@ -223,6 +223,6 @@ def test_what_belongs_to_a_share_is_found(url: str | None) -> None:
             traces = await SqlIncidents(database).traces(NOW, each=9, most=9, shares=[1])
             assert [one.community for one in traces] == [home("a")]
             before = await SqlMemberRoll(database).said_since(NOW, [1])
-            assert [(len(before.same(one)), len(before.anything(one))) for one in said] == [(1, 1), (0, 0)]
+            assert [(len(before.same(one)), len(before.posted(one))) for one in said] == [(1, 1), (0, 0)]
 
     asyncio.run(scenario())

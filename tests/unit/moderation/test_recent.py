@@ -17,6 +17,8 @@ from tests.builders import DISCORD, GUARD, NOW, TELEGRAM, decision, home, later,
 
 RULES = Policy(rules=())
 
+PICTURE = A_MESSAGE._replace(media=1)
+
 
 def test_a_member_of_another_platform_is_somebody_else_even_where_all_ids_are_the_same() -> None:
     memory = RecentActivity()
@@ -57,7 +59,7 @@ def test_a_flood_that_spans_a_restart_goes_on() -> None:
 
 def test_whoever_leaves_a_community_has_nothing_of_it_in_mind() -> None:
     recent = RecentActivity()
-    recent.go_on_from(SaidBefore(lambda one: [later(-9)], lambda one: [later(-9)]), later(600))
+    recent.go_on_from(SaidBefore(lambda one: [later(-9)], lambda one: [(later(-9), PICTURE)]), later(600))
     verdict = Verdict(guard=GUARD, found=(Judgement(Part.PROMPT, HarmKind.ABUSE, 0.9, "g"),))
     for where in ("a", "b"):
         said = message("1", "말", community=where)
@@ -73,16 +75,18 @@ def test_whoever_leaves_a_community_has_nothing_of_it_in_mind() -> None:
     recent.leave([home("a")])
     assert [len(one) for one in memories] == [1] * 7
     assert recent.hear(message("2", "말", community="b")) == (later(-9), NOW)
-    recent.go_on_from(SaidBefore(lambda one: [later(-9), NOW], lambda one: [later(-9), NOW]), later(600))
+    recent.go_on_from(
+        SaidBefore(lambda one: [later(-9), NOW], lambda one: [(later(-9), PICTURE), (NOW, A_MESSAGE)]), later(600)
+    )
     assert recent.hear(message("2", "말", community="a")) == (later(-9), NOW), "nothing counts twice"
-    assert recent.posted(message("3", community="a")) == ((later(-9), A_MESSAGE), (NOW, A_MESSAGE))
+    assert recent.posted(message("3", community="a")) == ((later(-9), PICTURE), (NOW, A_MESSAGE))
 
 
-def test_messages_of_before_are_counted_and_only_what_was_in_them_is_not_known() -> None:
+def test_messages_of_before_are_counted_with_what_was_in_them() -> None:
     recent = RecentActivity()
     times = [later(-700), later(-30), later(-30), later(40)]  # some networks tell whole seconds
-    recent.go_on_from(SaidBefore(lambda one: (), lambda one: times), later(600))
-    assert recent.posted(message("1")) == ((later(-30), A_MESSAGE),) * 2
+    recent.go_on_from(SaidBefore(lambda one: (), lambda one: [(at, PICTURE) for at in times]), later(600))
+    assert recent.posted(message("1")) == ((later(-30), PICTURE),) * 2
     assert [at for at, _ in recent.posted(message("2", sent_at=later(60)))] == [later(-30), later(-30), later(40), NOW]
     assert recent.posted(message("3", sent_at=later(60), kind=Kind.EDIT)) == ()
     assert len(recent.posted(message("4", sent_at=later(601)))) == 1
