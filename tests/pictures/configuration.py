@@ -147,7 +147,7 @@ def _in_english() -> Said:
         declared: list[type[Any]] = [Network, networks[name]] if name in networks else [table]
         said[name] = {key: text for one in declared for key, text in _below(one)}
         if name not in networks:
-            said["sections"][name] = _sentence((table.__doc__ or "").partition(": ")[2])
+            said["sections"][name] = _sentence((inspect.getdoc(table) or "").partition(": ")[2])
         said[name] = {key: text.replace("<SECTION>", name.upper()) for key, text in said[name].items()}
     said["rules"] = dict(_below(RuleSettings))
     said["when"] = {one.key: PLAIN.get(one.key) or _meaning(one) for one in CONDITIONS}
@@ -156,7 +156,7 @@ def _in_english() -> Said:
 
 def _meaning(condition: type[Condition]) -> str:
     """Its docstring, in which fields are called as they are written."""
-    text = (condition.__doc__ or "").partition("\n\n")[0]
+    text = (inspect.getdoc(condition) or "").partition("\n\n")[0]
     for name, hint in get_type_hints(condition, include_extras=True).items():
         for key in (one.name for one in getattr(hint, "__metadata__", ()) if isinstance(one, Written)):
             text = text.replace(f"`{name}`", f"`{key}`")
@@ -169,7 +169,7 @@ def _below(declared: type[BaseModel] | type[Network]) -> Iterator[tuple[str, str
     assert isinstance(table, ast.ClassDef)
     for field, after in pairwise(table.body):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
-            yield ast.unparse(field.target), str(ast.literal_eval(after.value))
+            yield ast.unparse(field.target), inspect.cleandoc(ast.literal_eval(after.value))
 
 
 def _sentence(text: str) -> str:

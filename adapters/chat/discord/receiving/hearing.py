@@ -73,8 +73,9 @@ class Hearing:
 
     async def on_message(self, message: discord.Message) -> None:
         self._take(message)
-        if message.guild:
-            self.told[message.guild.shard_id] = message.created_at
+        with self._whatever_comes():
+            if message.guild:
+                self.told[message.guild.shard_id] = message.created_at
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         try:

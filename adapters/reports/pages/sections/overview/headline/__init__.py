@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 from adapters.reports.pages.section import Section
 from bot.core.reporting.figures import Entry
+from bot.core.reporting.periods import Span
 from bot.core.reporting.shares import Change
+
+MEANS = {Span.DAY: "mean_day", Span.WEEK: "mean_week", Span.MONTH: "mean_month", Span.RANGE: "mean_range"}
 
 
 class Headline(Section):
@@ -27,7 +30,7 @@ class Headline(Section):
         if change.mean is None or len(self.report.earlier) < 2:
             return ""
         mean = f"{change.mean:,.0f}" if change.mean >= 10 else f"{change.mean:,.1f}"
-        return self.say(f"mean.{self.report.period.span}", count=len(self.report.earlier), mean=mean)
+        return self.say(MEANS[self.report.period.span], count=len(self.report.earlier), mean=mean)
 
     def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
         yield "flagged", ""
