@@ -1,26 +1,26 @@
-"""Small checkpoints for the engine tests: a folder of Korean comments in (or none), model folders that vLLM serves out.
+"""Small checkpoints for the engine tests: the product's own words in, model folders that vLLM serves out.
 
     python -m tests.engine.checkpoints OUT_DIR
     python -m tests.engine.checkpoints OUT_DIR tokenizer.model    (Llama 3's vocabulary alone, see llama_3_tokenizer)
 
-`wildguard-ko` is Llama-shaped, has its own small vocabulary with Llama 3's control tokens, and is trained for some
-minutes in the guard's exact format, so that it truly answers. `wildguard` (Mistral), `shieldgemma` (Gemma 2) and
+`wildguard-ko` is Llama-shaped, has its own small vocabulary with Llama 3's control tokens, and is trained for a minute
+in the guard's exact format, so that it truly answers. `wildguard` (Mistral), `shieldgemma` (Gemma 2) and
 `qwen3guard` (Qwen 3) are untrained; only their label tokens can win, so that every answer parses.
 The folder names hold a hash of what they are made from: a second run trains nothing. Needs torch and transformers.
 """
 
 import ast
-import gzip
 import hashlib
 import json
 import os
 import random
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +40,14 @@ from transformers import (
 from transformers.cache_utils import DynamicCache
 
 from adapters.guards.dialects import DIALECTS, Dialect, Piece, Question, encoder
-from adapters.guards.embedded.training.linear import TESTS, TRAINING
 from bot.core.guarding.verdict import Exchange
 
-KOREAN = Path(__file__).resolve().parents[3] / "shared" / "data" / "korean"
 SEED = 20241025
-STEPS = 1800
-BATCH = 64
-PAIRS = 0.2  # share of prompt-and-response rows in training
-PEAK = 2e-3  # learning rate
+ROWS, HELD_OUT = 20_000, 2000
+BATCH = 2500  # tokens
+LONG, LENGTHS = 0.015, (15, 30, 60)  # share of texts that fill a window, and of how many others they are made
+PAIRS = 0.4  # share of prompts with a response
+PEAK = 4e-3  # learning rate
 
 # Llama 3's pre-tokenizer and control tokens (meta-llama/llama-models: llama3/tokenizer.py).
 _SPLIT = (
@@ -116,63 +115,46 @@ def kept() -> Path:
 # ---- texts ------------------------------------------------------------------------------------------------------
 
 
-def corpus(data: Path = KOREAN) -> Corpus:
-    """From the public corpora in `data`, or from the product's own words where that folder does not exist."""
-    draw = random.Random(SEED)
-    training, held_out, answers = _public(data) if data.is_dir() else _own(draw)
-    seen = {text for text, _ in held_out}
-    texts = [(text, harmful) for text, harmful in dict(training).items() if text not in seen]
-    draw.shuffle(texts)
-    draw.shuffle(held_out)
-    return Corpus(_rows(texts, answers, draw, PAIRS), _rows(held_out, answers, draw, 0.25))
-
-
-def _public(data: Path) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]], list[str]]:
-    texts: dict[str, list[tuple[str, bool]]] = {}
-    answers = []
-    for source in (*TRAINING, TESTS[0]):
-        with gzip.open(data / f"{source.name}.jsonl.gz", "rt", encoding="utf-8") as lines:
-            rows = [json.loads(line) for line in lines]
-        texts[source.name] = [(row["text"].strip(), source.harmful(row)) for row in rows if len(row["text"]) < 200]
-        answers += [row["response"] for row in rows if row.get("response")]
-    held_out = texts.pop(TESTS[0].name)
-    return [row for rows in texts.values() for row in rows], held_out, answers
-
-
-def _own(draw: random.Random) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]], list[str]]:
+@cache
+def corpus() -> Corpus:
     """Sentences of the rehearsal, half of them with a word of the lexicon put in. No sentence is in both parts."""
-    import tomllib
-
+    draw = random.Random(SEED)
     stems = tomllib.loads(files("adapters.guards.embedded").joinpath("lexicon.toml").read_text("utf-8"))["stems"]
-    words = [word for group in stems.values() for word in group]
+    words = [word for group in stems.values() for word in group][::3]  # so that each is seen often
     folder = files("bot.cli.rehearsal")
     rows = [json.loads(line) for line in folder.joinpath("transcript.jsonl").read_text("utf-8").splitlines()]
     expected = [json.loads(line) for line in folder.joinpath("expected.jsonl").read_text("utf-8").splitlines()]
     fine = [row.get("text") or "" for row, said in zip(rows, expected, strict=True) if said["expect"] == "fine"]
     parts = [sentence.split() for text in fine for sentence in text.replace("?", ".").split(".") if sentence.split()]
     draw.shuffle(parts)
+    answers = [" ".join(part) for part in parts]
 
-    def mixed(parts: Sequence[list[str]], count: int) -> list[tuple[str, bool]]:
+    def mixed(parts: Sequence[list[str]], count: int, long: float = 0.0) -> list[tuple[str, bool]]:
         found = []
         for number in range(count):
-            sentence = [*draw.choice(parts), *draw.choice(parts)]
-            if harmful := number % 2 == 0:
-                sentence.insert(draw.randrange(len(sentence) + 1), draw.choice(words))
-            found.append((" ".join(sentence), harmful))
+            text, harmful = list[str](), number % 2 == 0
+            for _ in range(draw.choice(LENGTHS) if draw.random() < long else 1):
+                some = [*draw.choice(parts)]
+                for word in draw.sample(words, 2 if harmful else 0):
+                    some.insert(draw.randrange(len(some) + 1), word)
+                text += some
+            found.append((" ".join(text), harmful))
+        draw.shuffle(found)
         return found
 
     cut = len(parts) // 5
-    return mixed(parts[cut:], 30_000), mixed(parts[:cut], 2_000), [" ".join(part) for part in parts]
+    training, held_out = mixed(parts[cut:], ROWS, LONG), mixed(parts[:cut], HELD_OUT)
+    return Corpus(_rows(training, answers, draw), _rows(held_out, answers, draw))
 
 
-def _rows(texts: Sequence[tuple[str, bool]], answers: Sequence[str], draw: random.Random, pairs: float) -> list[Row]:
+def _rows(texts: Sequence[tuple[str, bool]], answers: Sequence[str], draw: random.Random) -> list[Row]:
     """The texts as prompts, a share of them with a response: a refusal, a harmless answer or a harmful one. Only the
     combinations of labels that the real guard writes occur."""
     harmful_answers = [text for text, harmful in texts if harmful]
     rows = []
     for text, harmful in texts:
         response, refused, answered = None, False, False
-        if draw.random() < pairs:
+        if draw.random() < PAIRS:
             refused = draw.random() < 0.35
             answered = harmful and not refused and draw.random() < 0.6
             response = draw.choice(_REFUSALS if refused else harmful_answers if answered else answers)
@@ -250,12 +232,12 @@ def piece_encoder(tokenizer: PreTrainedTokenizerFast) -> Any:
 # ---- the trained guard ------------------------------------------------------------------------------------------
 
 
-def wildguard_ko(out: Path, data: Path = KOREAN, steps: int = STEPS) -> Path:
+def wildguard_ko(out: Path) -> Path:
     """The trained checkpoint, from an earlier run where nothing has changed since. Prints a line now and then."""
-    folder = out / f"wildguard-ko-{_fingerprint(data, steps)}"
+    folder = out / f"wildguard-ko-{_fingerprint()}"
     if (folder / "config.json").exists():
         return folder
-    dialect, rows = DIALECTS["wildguard-ko"], corpus(data)
+    dialect, rows = DIALECTS["wildguard-ko"], corpus()
     texts = [text for row in rows.training for text in (row.prompt, row.response) if text]
     tokenizer = _byte_level(
         iter([*texts, *_template_texts(dialect)]),
@@ -270,34 +252,32 @@ def wildguard_ko(out: Path, data: Path = KOREAN, steps: int = STEPS) -> Path:
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=192,
-            intermediate_size=512,
-            num_hidden_layers=3,
-            num_attention_heads=6,
-            num_key_value_heads=2,
+            hidden_size=96,
+            intermediate_size=256,
+            num_hidden_layers=2,
+            num_attention_heads=3,
+            num_key_value_heads=1,
             head_dim=32,
             max_position_embeddings=4096,
             rope_parameters={"rope_type": "default", "rope_theta": 500_000.0},
+            initializer_range=0.1,
             tie_word_embeddings=True,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    _train(model, tokenizer, dialect, rows.training, steps)
+    _train(model, tokenizer, dialect, rows.training)
     return _saved(model, tokenizer, folder)
 
 
-def held_out(data: Path = KOREAN) -> Sequence[Row]:
+def held_out() -> Sequence[Row]:
     """Labelled rows that no checkpoint was trained on."""
-    return corpus(data).held_out
+    return corpus().held_out
 
 
-def _train(
-    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, dialect: Dialect, rows: Sequence[Row], steps: int
-) -> None:
+def _train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, dialect: Dialect, rows: Sequence[Row]) -> None:
     """Next-token loss on the answers alone; logits are computed nowhere else, since they cost more than the layers."""
-    torch.set_num_threads(1)  # faster than two where others work beside, and the same result everywhere
     encode = piece_encoder(tokenizer)
     end = Piece("<|eot_id|>", trusted=True)
     examples = []
@@ -308,18 +288,23 @@ def _train(
         examples.append((whole, len(encode(pieces))))
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK, betas=(0.9, 0.98), weight_decay=0.05)
     batches = _batches([(row.response is None, len(whole)) for row, (whole, _) in zip(rows, examples, strict=True)])
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 50) * (1 - step / steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 50) * (1 - step / len(batches))
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)  # whatever the tests' own are told to keep to
     model.train()
-    for step, batch in enumerate(islice(cycle(batches), steps)):
+    for step, batch in enumerate(batches):
         loss = _loss(model, [examples[index] for index in batch], tokenizer.pad_token_id)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
-        if step % 100 == 0:
-            print(f"step {step} of {steps}: loss {loss.item():.3f}", flush=True)
+        if step % 50 == 0:
+            print(f"step {step} of {len(batches)}: loss {loss.item():.3f}", flush=True)
     model.eval()
+    torch.set_num_threads(threads)
 
 
 def answer(question: Question, labels: Sequence[bool]) -> str:
@@ -330,12 +315,17 @@ def answer(question: Question, labels: Sequence[bool]) -> str:
 
 
 def _batches(keys: Sequence[tuple[bool, int]]) -> list[list[int]]:
-    """Rows of the same form and of like length together, the batches in random order."""
+    """Rows of the same form and of like length together, BATCH tokens at a time, the batches in random order."""
     draw = random.Random(SEED)
-    order = sorted(range(len(keys)), key=lambda index: (*keys[index], draw.random()))
-    batches = [order[start : start + BATCH] for start in range(0, len(order) - BATCH + 1, BATCH)]
+    batches: list[list[int]] = []
+    form, order = None, sorted(range(len(keys)), key=lambda index: (*keys[index], draw.random()))
+    for index in order:
+        if keys[index][0] is not form or keys[index][1] * (len(batches[-1]) + 1) > BATCH:
+            batches.append([])
+        batches[-1].append(index)
+        form = keys[index][0]
     draw.shuffle(batches)
-    return batches
+    return [batch for batch in batches if len(batch) > 1]
 
 
 def _loss(model: LlamaForCausalLM, examples: Sequence[tuple[list[int], int]], pad: int) -> torch.Tensor:
@@ -349,14 +339,13 @@ def _loss(model: LlamaForCausalLM, examples: Sequence[tuple[list[int], int]], pa
         rows += [row] * (len(whole) - start)
         places += range(start - 1 - shared, len(whole) - 1 - shared)
         targets += whole[start:]
-    with torch.autocast("cpu", torch.bfloat16):
-        cache = DynamicCache()
-        model.model(input_ids=ids[:1, :shared], past_key_values=cache, use_cache=True)
-        cache.batch_repeat_interleave(len(examples))
-        # Causal, and the padding stands at the end: no mask is needed.
-        hidden = model.model(input_ids=ids[:, shared:], past_key_values=cache, use_cache=True).last_hidden_state
-        logits = model.lm_head(hidden[rows, places])
-    return torch.nn.functional.cross_entropy(logits.float(), torch.tensor(targets), reduction="sum") / len(examples)
+    cache = DynamicCache()
+    model.model(input_ids=ids[:1, :shared], past_key_values=cache, use_cache=True)
+    cache.batch_repeat_interleave(len(examples))
+    # Causal, and the padding stands at the end: no mask is needed.
+    hidden = model.model(input_ids=ids[:, shared:], past_key_values=cache, use_cache=True).last_hidden_state
+    logits = model.lm_head(hidden[rows, places])
+    return torch.nn.functional.cross_entropy(logits, torch.tensor(targets), reduction="sum") / len(examples)
 
 
 # ---- untrained ones of other shapes -----------------------------------------------------------------------------
@@ -412,7 +401,7 @@ def qwen3guard(out: Path) -> Path:
 def _untrained(
     out: Path, dialect: Dialect, tokenizer: PreTrainedTokenizerFast, config: Any, shape: Any, **more: Any
 ) -> Path:
-    folder = out / f"{dialect.name}-{_fingerprint(None, 0)}"
+    folder = out / f"{dialect.name}-{_fingerprint()}"
     if (folder / "config.json").exists():
         return folder
     torch.manual_seed(SEED)
@@ -479,15 +468,11 @@ def _saved(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> Path
     return folder
 
 
-def _fingerprint(data: Path | None, steps: int) -> str:
+def _fingerprint() -> str:
     """Of this module, the dialects' templates and the texts."""
     code = ast.unparse(ast.parse(Path(__file__).read_text("utf-8")))  # without comments
-    digest = hashlib.sha256(code.encode())
-    digest.update(repr((steps, [dialect.hash for dialect in DIALECTS.values()])).encode())
-    if data and data.is_dir():
-        for source in (*TRAINING, TESTS[0]):
-            digest.update((data / f"{source.name}.jsonl.gz").read_bytes())
-    return digest.hexdigest()[:12]
+    made_from = code, [dialect.hash for dialect in DIALECTS.values()], corpus()
+    return hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]
 
 
 def main() -> None:

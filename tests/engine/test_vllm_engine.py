@@ -2,23 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from math import exp
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from adapters.guards.dialects import DIALECTS, MIN_LABEL_MASS, TRUNCATED, UNPARSEABLE, Answer, Label, Piece, Question
+from adapters.guards.dialects import TRUNCATED, UNPARSEABLE
 from adapters.guards.vllm_engine import VllmGuard
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.evaluation.measures import measure
 from bot.core.guarding.queue import GuardQueue
-from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
+from bot.core.guarding.verdict import Exchange, Screening, Task, Unscreened, Verdict
 from tests.builders import home
 from tests.engine import checkpoints
+from tests.engine.reference import reference
 from tests.servers.waiting import until
 
 pytestmark = [
@@ -55,7 +53,8 @@ def generate(run: Run, trained: Path) -> Iterator[VllmGuard]:
 
 
 def _guard(run: Run, model: Path, **options: Any) -> Iterator[VllmGuard]:
-    guard = VllmGuard(str(model), clock=SystemClock(), dtype="float32", **options)
+    eager = {"enforce_eager": True}  # to compile takes longer than everything that is asked here
+    guard = VllmGuard(str(model), clock=SystemClock(), dtype="float32", engine_options=eager, **options)
     yield guard
     run(guard.close())
 
@@ -77,7 +76,7 @@ def test_classify_generate_and_transformers_agree(
 ) -> None:
     exchanges = [row.exchange for row in checkpoints.held_out()[:150]] + list(AWKWARD)
     by_class, by_text = run(classify.judge(exchanges)), run(generate.judge(exchanges))
-    expected = _reference(trained, "wildguard-ko", exchanges)
+    expected = reference(trained, "wildguard-ko", exchanges)
     for exchange, one, other, third in zip(exchanges, by_class, by_text, expected, strict=True):
         assert isinstance(third, Verdict)
         assert _scores(one) == pytest.approx(third.scores, abs=CLOSE), exchange
@@ -117,7 +116,7 @@ def test_the_trained_guard_is_clearly_above_chance(run: Run, classify: VllmGuard
 
 
 def test_long_text_is_judged_in_windows_and_the_worst_counts(run: Run, classify: VllmGuard) -> None:
-    harmless = (row.exchange.prompt for row in checkpoints.held_out()[:400] if not row.prompt_harm)
+    harmless = (row.exchange.prompt for row in checkpoints.held_out()[:1000] if not row.prompt_harm)
     chat = "\n".join(filter(None, harmless)) * 2  # what the small guard knows: one line over and over unsettles it
     fine, hidden = run(
         classify.judge([Exchange(prompt=chat), Exchange(prompt=chat + "야 이 병신새끼야 꺼져 시발 " * 200 + chat)])
@@ -168,6 +167,27 @@ def test_the_shared_queue_in_front_loses_and_mixes_nothing(run: Run, classify: V
     run(check())
 
 
+def test_an_engine_that_dies_is_an_outage_and_is_started_again(run: Run, classify: VllmGuard) -> None:
+    exchanges = [row.exchange for row in checkpoints.held_out()[:20]]
+
+    async def again() -> Sequence[Screening]:
+        while True:
+            try:
+                return await asyncio.wait_for(classify.judge(exchanges), 60)
+            except Unavailable:
+                await asyncio.sleep(0.2)
+
+    before, engine = run(classify.judge(exchanges)), classify.engine
+    for process in engine.engine_core.resources.engine_manager.processes:
+        process.kill()
+    with pytest.raises(Unavailable, match="engine has died"):  # now, or from an engine that answers no more
+        for _ in range(100):
+            run(asyncio.wait_for(classify.judge(exchanges), 60))
+    for one, other in zip(before, run(again()), strict=True):
+        assert _scores(one) == pytest.approx(_scores(other), abs=CLOSE)
+    assert classify.engine is not engine
+
+
 def test_a_model_of_another_guard_is_refused_before_anything_starts(tmp_path: Path) -> None:
     other = checkpoints.qwen3guard(checkpoints.kept())
     with pytest.raises(Broken, match=r"not this guard's|raise max_model_len"):
@@ -199,31 +219,9 @@ def test_mistral_shaped_wildguard(run: Run) -> None:
     model = checkpoints.wildguard(checkpoints.kept())
     for guard in _guard(run, model, dialect="wildguard"):
         exchanges = [row.exchange for row in checkpoints.held_out()[:20]]
-        expected = _reference(model, "wildguard", exchanges)
+        expected = reference(model, "wildguard", exchanges)
         for one, other in zip(run(guard.judge(exchanges)), expected, strict=True):
             assert _scores(one) == pytest.approx(_scores(other), abs=CLOSE)
-
-
-def test_an_engine_that_dies_is_an_outage_and_is_started_again(run: Run, trained: Path) -> None:
-    exchanges = [row.exchange for row in checkpoints.held_out()[:20]]
-
-    async def again(guard: VllmGuard) -> Sequence[Screening]:
-        while True:
-            try:
-                return await asyncio.wait_for(guard.judge(exchanges), 60)
-            except Unavailable:
-                await asyncio.sleep(0.2)
-
-    for guard in _guard(run, trained, mode="classify"):
-        before, engine = run(guard.judge(exchanges)), guard.engine
-        for process in engine.engine_core.resources.engine_manager.processes:
-            process.kill()
-        with pytest.raises(Unavailable, match="engine has died"):  # now, or from an engine that answers no more
-            for _ in range(100):
-                run(asyncio.wait_for(guard.judge(exchanges), 60))
-        for one, other in zip(before, run(again(guard)), strict=True):
-            assert _scores(one) == pytest.approx(_scores(other), abs=CLOSE)
-        assert guard.engine is not engine
 
 
 def test_gemma_shaped_shieldgemma(run: Run) -> None:
@@ -232,7 +230,7 @@ def test_gemma_shaped_shieldgemma(run: Run) -> None:
         VllmGuard(str(model), clock=SystemClock(), dialect="shieldgemma", mode="classify")
     for guard in _guard(run, model, dialect="shieldgemma", mode="generate"):
         exchanges = [row.exchange for row in checkpoints.held_out()[:20]]
-        expected = _reference(model, "shieldgemma", exchanges)
+        expected = reference(model, "shieldgemma", exchanges)
         judged = run(guard.judge(exchanges))
         for exchange, one, other in zip(exchanges, judged, expected, strict=True):
             assert _scores(one) == pytest.approx(_scores(other), abs=CLOSE)
@@ -251,36 +249,6 @@ def test_qwen_shaped_qwen3guard_never_guesses_from_babble(run: Run) -> None:
         assert guard.tasks == set(Task)
 
 
-# ---- what transformers says -------------------------------------------------------------------------------------
-
-
 def _scores(screening: Screening) -> dict[Task, float]:
     assert isinstance(screening, Verdict), screening
     return dict(screening.scores)
-
-
-def _reference(folder: Path, name: str, exchanges: Sequence[Exchange]) -> list[Screening]:
-    """Each label's probability in float32, one prompt at a time, the likelier label forced before the next."""
-    dialect, tokenizer = DIALECTS[name], AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
-    encode = checkpoints.piece_encoder(tokenizer)
-
-    def answer(question: Question) -> Answer:
-        labels: list[Label] = []
-        readings = []
-        for field in question.form.fields:
-            ids = encode([*question.pieces(), Piece(question.forced(labels), trusted=True)])
-            with torch.inference_mode():
-                logprobs = torch.log_softmax(model(input_ids=torch.tensor([ids])).logits[0, -1], dim=-1)
-            numbers = field.label_ids(lambda text: encode([Piece(text, trusted=True)]))
-            reading = {label: exp(logprobs[number]) for label, number in numbers.items()}
-            assert sum(reading.values()) > MIN_LABEL_MASS
-            readings.append(reading)
-            labels.append(max(field.labels, key=lambda label: reading[label.name]))
-        return Answer(readings=tuple(readings))
-
-    version = GuardVersion(name=name)
-    return [
-        dialect.combine([(question, answer(question)) for question in dialect.questions(exchange)], version)
-        for exchange in exchanges
-    ]

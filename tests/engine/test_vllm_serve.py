@@ -13,7 +13,6 @@ import pytest
 
 from adapters.guards.dialects import DIALECTS, Dialect
 from adapters.guards.policy import ChatForm, ModelGuard
-from adapters.guards.vllm_engine import VllmGuard
 from adapters.guards.vllm_server import Encoding, VllmServers
 from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken
@@ -21,6 +20,7 @@ from bot.core.evaluation.measures import measure
 from bot.core.guarding.verdict import QUOTES_NOTHING, Exchange, Opinion, Screening, Task, Verdict
 from tests.engine import checkpoints
 from tests.engine.reader import reader
+from tests.engine.reference import reference
 from tests.engine.server import MODEL, TOKEN, Server
 from tests.servers.waiting import until
 
@@ -186,7 +186,7 @@ AS_CLASSIFIER = {
 
 
 @pytest.mark.filterwarnings("default")  # vLLM and torch are full of them
-def test_a_server_of_the_model_as_a_classifier_judges_as_in_this_process(model: Path, tmp_path: Path) -> None:
+def test_a_server_of_the_model_as_a_classifier_judges_as_transformers_does(model: Path, tmp_path: Path) -> None:
     how = ("--dtype", "float32", "--runner", "pooling", "--convert", "classify")
     server = Server(model, tmp_path / "log", *how, "--hf-overrides", json.dumps(AS_CLASSIFIER))
     rows = [row.exchange for row in checkpoints.held_out()[:40]]
@@ -195,10 +195,7 @@ def test_a_server_of_the_model_as_a_classifier_judges_as_in_this_process(model: 
         async with guard([server], encoding=Encoding.read(model, DIALECTS["wildguard-ko"])) as classifying:
             over_http = await classifying.judge(rows)
             assert await classifying.compare_chat() is True, "the checkpoint's template renders the trained bytes"
-        here = VllmGuard(str(model), clock=SystemClock(), dtype="float32", mode="classify")
-        in_process = await here.judge(rows)
-        await here.close()
-        for one, other in zip(over_http, in_process, strict=True):
+        for one, other in zip(over_http, reference(model, "wildguard-ko", rows), strict=True):
             assert isinstance(one, Verdict) and isinstance(other, Verdict)
             assert one.scores == pytest.approx(other.scores, abs=2e-3)
 
