@@ -75,18 +75,22 @@ class SettingUp:
         room = None if channel_id is None else str(channel_id)
         stored = await self._store(interaction, say, 0, _with(key, room))
         if stored and before not in (None, room):
-            await self.tell(guild, f"discord.{key}_moved", before, by=interaction.user, room=_room(room, say))
+            shown = _room(room, self._words(guild))
+            await self.tell(guild, f"discord.{key}_moved", before, by=interaction.user, room=shown)
 
     async def tell(self, guild: discord.Guild, key: str, channel_id: str | None, *, by: Any, **facts: str) -> None:
         """Moderators learn in their room what was changed there, by whom. One that cannot be reached is passed over."""
         if channel_id is None:
             return
-        say = texts(self.desk.policy(said_in(str(guild.id), "")).language)
         try:
-            told = say(key, by=plain(by.display_name), **facts)
+            told = self._words(guild)(key, by=plain(by.display_name), **facts)
             await self.client.get_partial_messageable(int(channel_id)).send(told)
         except OUT_OF_REACH as error:
             _log.warning("moderators not told of a change", guild=guild.id, error=type(error).__name__)
+
+    def _words(self, guild: discord.Guild) -> Texts:
+        """What all moderators read is in their community's language, whatever the one who presses speaks."""
+        return texts(self.desk.policy(said_in(str(guild.id), "")).language)
 
     async def _try(
         self, interaction: Interaction, guild: discord.Guild, key: str, channel_id: int, say: Texts
@@ -97,9 +101,8 @@ class SettingUp:
             return say("discord.room_not_yours", channel=shown)
         if lacking := missing_here(guild, channel_id, [*ROOM_NEEDS]):
             return say("discord.room_lacks", channel=shown, missing=missing(lacking, say))
-        language = texts(self.desk.policy(said_in(str(guild.id), "")).language)
         try:
-            first = language(f"discord.{key}_set", by=plain(who.display_name))
+            first = self._words(guild)(f"discord.{key}_set", by=plain(who.display_name))
             await self.client.get_partial_messageable(channel_id).send(first)
         except discord.Forbidden:
             return say("discord.room_lacks", channel=shown, missing=missing([*ROOM_NEEDS], say))
@@ -130,7 +133,7 @@ class SettingUp:
             return False
         await self._show(interaction, say, page)
         if after.mode is not before.mode and after.mode is not None:
-            mode = texts(self.desk.policy(said_in(str(guild.id), "")).language)[f"mode.{after.mode}"]
+            mode = self._words(guild)[f"mode.{after.mode}"]
             await self.tell(guild, "discord.mode_changed", after.moderators_channel, by=interaction.user, mode=mode)
         return True
 
