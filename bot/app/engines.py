@@ -29,11 +29,9 @@ def embedded() -> Guard:
 
 def judges(model: Guard) -> tuple[Guard, Guard]:
     """Who judges in an application, and who stands in."""
-    from adapters.guards.composed.beside import BesideGuard
-    from adapters.guards.composed.once import OnceGuard
+    from adapters.guards.composed.beside import beside
 
-    stand_in = OnceGuard(embedded())
-    return BesideGuard(model, stand_in), stand_in
+    return beside(model, embedded())
 
 
 def classifier(folder: Path) -> Guard:

@@ -68,12 +68,10 @@ def judges(guard: Guard, config: Config) -> tuple[Guard, Guard | None]:
     judges, too. Those that ship with the product are never away."""
     if config.guard.name in SHIPPED:
         return guard, None
-    from adapters.guards.composed.beside import BesideGuard
-    from adapters.guards.composed.once import OnceGuard
+    from adapters.guards.composed.beside import beside
     from adapters.guards.embedded.kinds_guard import KindsGuard
 
-    embedded = OnceGuard(KindsGuard(encoder=config.guard.encoder))
-    return BesideGuard(guard, embedded), embedded
+    return beside(guard, KindsGuard(encoder=config.guard.encoder))
 
 
 def queue(guard: Guard, config: Config, clock: Clock) -> tuple[GuardQueue, Callable[[], Coroutine[Any, Any, None]]]:

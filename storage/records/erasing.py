@@ -18,6 +18,7 @@ from storage.columns import SaidIn, plain
 from storage.community_key import community_of
 from storage.database import Database
 from storage.records.forgetting import PAUSE, erase, some, without_texts
+from storage.records.rolls import NOT_KNOWN
 from storage.settings.unnaming import unname
 from storage.tables import (
     actions,
@@ -268,11 +269,7 @@ class _Member:
         for table in (amendments, policies) if names else ():
             number += await self._unname_changes(table, names)
         async with self.database.write() as connection:
-            number += (
-                await connection.execute(
-                    update(messages).where(said).values(author_hash=None, text_hash=None, amounts=None)
-                )
-            ).rowcount
+            number += (await connection.execute(update(messages).where(said).values(NOT_KNOWN))).rowcount
             number += (await connection.execute(delete(links).where(linked))).rowcount
             return number + (await connection.execute(delete(members).where(counted))).rowcount
 

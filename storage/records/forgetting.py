@@ -15,6 +15,7 @@ from storage import codec
 from storage.columns import SaidIn
 from storage.community_key import community_of, of_community, read_community
 from storage.database import Database
+from storage.records.rolls import NOT_KNOWN
 from storage.tables import (
     amendments,
     api_keys,
@@ -57,7 +58,7 @@ class SqlForgetting:
         number = await self._in_batches(
             select(messages.c.id).where(*past, hashed),
             change=lambda ids: (
-                update(messages).where(messages.c.id.in_(ids)).values(text_hash=None, amounts=None, author_hash=author)
+                update(messages).where(messages.c.id.in_(ids)).values({**NOT_KNOWN, "author_hash": author})
             ),
         )
         due = (messages.c.sent_at < now - limits.messages, messages.c.settled_at < now - limits.messages)

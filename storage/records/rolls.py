@@ -24,6 +24,8 @@ from storage.flow import sql
 from storage.tables import bots, members, messages
 
 _TOGETHER = 400  # members in one statement
+#: Of a message by whom, what and how much it was is known no more.
+NOT_KNOWN: Mapping[str, None] = dict.fromkeys(("author_hash", "text_hash", "amounts"))
 MOST_SAID = 20_000  # messages, the newest, that a start reads
 
 

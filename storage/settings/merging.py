@@ -7,6 +7,7 @@ from bot.core.operations.division import PARTS
 from storage import codec
 from storage.columns import SaidIn
 from storage.flow.leases.entering import ENTERING
+from storage.records.rolls import NOT_KNOWN
 from storage.tables import (
     actions,
     amendments,
@@ -61,9 +62,7 @@ async def merge(connection: AsyncConnection, old: int, new: int) -> int:
     await _number_on(connection, stays, goes)
     await _number_versions_on(connection, stays, goes)
     # A hash of one community is none in another: who was heard there alone is not known again.
-    await connection.execute(
-        update(messages).where(messages.c.community == goes).values(author_hash=None, text_hash=None, amounts=None)
-    )
+    await connection.execute(update(messages).where(messages.c.community == goes).values(NOT_KNOWN))
     # Nor is an account of the younger one known as linked any more, or a ban handed on to both as handed on twice.
     await connection.execute(delete(links).where(links.c.community == goes))
     there = shared_bans.alias()

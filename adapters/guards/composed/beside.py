@@ -10,12 +10,19 @@ from dataclasses import replace
 
 import structlog
 
+from adapters.guards.composed.once import OnceGuard
 from bot.core.base.errors import raised
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.ports import Answered, Guard, counting, is_continuous, judge_each, replica_figures
 from bot.core.guarding.verdict import Exchange, GuardVersion, Screening, Task, Unscreened, Verdict
 
 _log = structlog.get_logger(__name__)
+
+
+def beside(model: Guard, embedded: Guard) -> tuple[Guard, Guard]:
+    """Who judges, and who stands in for it: of what one of them asks the embedded guard, it need not ask it again."""
+    stand_in = OnceGuard(embedded)
+    return BesideGuard(model, stand_in), stand_in
 
 
 class BesideGuard:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import discord
 
-from adapters.chat.discord.receiving.reading import edited_at, text_of
+from adapters.chat.discord.receiving.reading import said_at, text_of
 from adapters.chat.discord.refs import DISCORD
 from adapters.chat.recalling import PIECES, recall
 from bot.core.answers.pairing import Hints, Turn, Turns
@@ -102,7 +102,7 @@ def _turn(source: discord.Message, text: str) -> Turn:
     return Turn(
         id=str(source.id),
         author=str(source.webhook_id or source.author.id),
-        at=edited_at(source) or source.created_at,
+        at=said_at(source),
         text=_without_mentions(text, source.raw_mentions) if mentioned else text,
         bot=bot,
         calls=mentioned,

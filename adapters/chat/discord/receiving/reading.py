@@ -71,7 +71,7 @@ def read(message: discord.Message, *, attached: Iterable[str] = ()) -> Message:
         ref=MessageRef(DISCORD, str(message.channel.id), str(message.id), revision(message)),
         community_id=str(message.guild.id),
         author=_author(message),
-        sent_at=edited_at(message) or message.created_at,
+        sent_at=said_at(message),
         text=text_of(message, attached),
         kind=Kind.EDIT if message.edited_at else Kind.NEW,
         reply_to=_reply_to(message),
@@ -94,7 +94,7 @@ def read_plainly(message: discord.Message) -> Message:
         ref=MessageRef(DISCORD, str(message.channel.id), str(message.id), revision(message)),
         community_id=str(message.guild.id),
         author=Author(id=str(message.author.id), bot=bool(message.author.bot), unmet=True),
-        sent_at=edited_at(message) or message.created_at,
+        sent_at=said_at(message),
         text=message.content if isinstance(message.content, str) else "",
         kind=Kind.EDIT if message.edited_at else Kind.NEW,
     )
@@ -165,6 +165,11 @@ def edited_at(message: discord.Message) -> datetime | None:
     """A moment of which Discord did not say the zone is one of UTC, as all of its moments are."""
     edited = message.edited_at
     return edited if edited is None or edited.tzinfo else edited.replace(tzinfo=UTC)
+
+
+def said_at(message: discord.Message) -> datetime:
+    """When what it says now was said."""
+    return edited_at(message) or message.created_at
 
 
 def text_of(message: discord.Message, attached: Iterable[str] = (), *, file_names: bool = True) -> str:

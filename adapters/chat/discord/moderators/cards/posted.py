@@ -13,7 +13,7 @@ import structlog
 from adapters.chat.discord.errors import OUT_OF_REACH
 from adapters.chat.discord.limits import Room
 from adapters.chat.discord.moderators.cards.drawing import Drawn, drawn, look_of, members_on, named_on
-from adapters.chat.discord.receiving.reading import edited_at
+from adapters.chat.discord.receiving.reading import said_at
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errands import Errands
@@ -139,7 +139,7 @@ class PostedCards:
         for message in recent:
             is_ours = self.client.user and message.author.id == self.client.user.id
             card = await self.recognise(message, community) if is_ours else None
-            if card and (edited_at(message) or message.created_at) > self.clock.now() - LATELY:
+            if card and said_at(message) > self.clock.now() - LATELY:
                 self.write_anew(card)  # its process may have died between recording and showing
 
     async def adopt(self, receipt: str, community: CommunityRef) -> Posted | None:
