@@ -4,6 +4,8 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
+from adapters.system_clock import SystemClock
+
 
 class ManualClock:
     """Time stands still until a test moves it."""
@@ -70,3 +72,13 @@ async def _settle() -> None:
     """Let every task run until all of them wait for something."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+class WrongClock(SystemClock):
+    """The machine's, and so far ahead of the world."""
+
+    def __init__(self, ahead: timedelta) -> None:
+        self._ahead = ahead
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead

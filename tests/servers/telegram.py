@@ -664,18 +664,20 @@ class TelegramServer:
         if all(a["permissions"].get(right) for right in ("can_send_messages", "can_send_polls", "can_invite_users")):
             chat.members[a["user_id"]] = member(target["user"])
             return True
-        # under 30 s or over 366 d means for ever
-        until = _stamp(a.get("until_date"))
-        until = until if 30 <= until - self.now() <= timedelta(days=366).total_seconds() else 0
         is_in = target.get("is_member", target["status"] not in ("left", "kicked"))
         restricted = member(target["user"], "restricted") | a["permissions"]
-        chat.members[a["user_id"]] = restricted | {"until_date": until, "is_member": is_in}
+        chat.members[a["user_id"]] = restricted | {"until_date": self._until(a), "is_member": is_in}
         return True
+
+    def _until(self, a: Json) -> float:
+        """Under 30 s or over 366 d means for ever."""
+        until = _stamp(a.get("until_date"))
+        return until if 30 <= until - self.now() <= timedelta(days=366).total_seconds() else 0
 
     async def _ban_chat_member(self, a: Json) -> bool:
         chat = self._chat(a)
         target = self._target(chat, a["user_id"])
-        chat.members[a["user_id"]] = member(target["user"], "kicked")
+        chat.members[a["user_id"]] = member(target["user"], "kicked") | {"until_date": self._until(a)}
         if chat.type == "supergroup":  # always revokes what the member has written
             for id_ in [id_ for id_, m in chat.messages.items() if m["from"]["id"] == a["user_id"]]:
                 del chat.messages[id_]

@@ -37,6 +37,7 @@ from adapters.chat.discord.receiving.pairing import Pairs
 from adapters.chat.discord.refs import DISCORD, guild_ref
 from adapters.chat.discord.servers import Servers
 from adapters.chat.pacing import alone
+from adapters.chat.server_time import NetworkClock
 from bot.core.base.clock import Clock
 from bot.core.base.errands import Errands
 from bot.core.base.errors import Broken, Unavailable
@@ -114,6 +115,7 @@ class DiscordChat:
         among: Callable[[], int] = alone,
     ) -> None:
         self._token, self._say, self._clock, self._desk, self._hears = token, say, clock, desk, hears
+        clock = NetworkClock(clock)
         self._member_names, self._api_url, self._gateway_url = member_names, api_url.rstrip("/"), gateway_url
         invalid = InvalidAnswers(clock, among)
         self._limiter = Limiter(clock=clock, invalid=invalid, among=among)

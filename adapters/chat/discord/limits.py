@@ -18,6 +18,7 @@ import aiohttp
 
 from adapters.chat.discord.errors import InvalidAnswers
 from adapters.chat.pacing import alone
+from adapters.chat.server_time import NetworkClock
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
@@ -51,9 +52,10 @@ def rank_of(method: str, path: str) -> Rank:
 @dataclass(slots=True, kw_only=True)
 class Limiter:
     """In front of every request that discord.py makes, repeated ones included: `trace` is its way in. Answers to
-    interactions do not count for Discord and do not wait here; `application_id` tells them apart, once it is known."""
+    interactions do not count for Discord and do not wait here; `application_id` tells them apart, once it is known.
+    `clock` hears what time it is there."""
 
-    clock: Clock
+    clock: NetworkClock
     invalid: InvalidAnswers
     among: Callable[[], int] = alone  # processes that share what Discord takes of one bot
     application_id: int | None = None
@@ -138,6 +140,7 @@ class Limiter:
         answer = request.response
         if "/api/v" in request.url.path and answer.status < 429 and not await _is_from_discord(answer):
             raise aiohttp.ClientPayloadError("an answer that is not Discord's")
+        self.clock.hear(answer.headers.get("Date", ""))
         self.invalid.note(answer.status, answer.headers.get("X-RateLimit-Scope", ""))
         if answer.status == 429 and "X-RateLimit-Global" in answer.headers:
             # Somebody else uses our address, or Discord counts otherwise: whoever waits would only be sent back, too.

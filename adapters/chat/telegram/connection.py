@@ -11,6 +11,7 @@ from telegram import Bot, CallbackQuery, Chat, Update
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.pacing import alone
+from adapters.chat.server_time import NetworkClock
 from adapters.chat.telegram.acting.executor import Executor
 from adapters.chat.telegram.acting.warning import Warnings
 from adapters.chat.telegram.errors import Lost, mapped
@@ -72,8 +73,9 @@ class TelegramChat:
         number, colon, _ = token.partition(":")
         if not (number.isdigit() and colon):
             raise Broken(say["telegram.bad_token"])
+        self._me, self._desk, self._clock, self._say, self._hears = int(number), desk, clock, say, hears
         # Polls have connections of their own, so that no crowd of calls keeps them waiting.
-        self._requests = AiohttpRequest(), AiohttpRequest(connections=2)
+        self._requests = AiohttpRequest(clock := NetworkClock(clock)), AiohttpRequest(clock, connections=2)
         api, files = (f"{api_url.rstrip('/')}/{path}" for path in ("bot", "file/bot"))
         self._bot, poller = (
             Bot(token, base_url=api, base_file_url=files, request=request, get_updates_request=request)
@@ -84,7 +86,6 @@ class TelegramChat:
             if webhook_url
             else Polling(poller, Contest(clock=clock, say=say, tell=self._tell_of_a_contest))
         )
-        self._me, self._desk, self._clock, self._say, self._hears = int(number), desk, clock, say, hears
         self._limiter = limiter = Limiter(clock=clock, say=say, is_room=partial(_is_room, desk), among=among)
         self._moves = moves = Moves(desk=desk)
         self._members = Members(bot=self._bot, limiter=limiter, clock=clock, me=self._me, hears=hears)

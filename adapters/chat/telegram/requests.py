@@ -24,6 +24,8 @@ from aiohttp import (
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
+from adapters.chat.server_time import NetworkClock
+
 CONNECTIONS = 256  # at once
 CONNECTS = 5.0  # seconds for a connection, waiting for a free one included
 
@@ -37,9 +39,13 @@ class OddAnswer(NetworkError):
 
 
 class AiohttpRequest(BaseRequest):
-    """`reads`: seconds that an answer may be silent, where the call does not say otherwise."""
+    """`clock` hears what time it is there. `reads`: seconds that an answer may be silent, where the call does not say
+    otherwise."""
 
-    def __init__(self, *, reads: float = 10.0, connections: int = CONNECTIONS) -> None:
+    def __init__(
+        self, clock: NetworkClock | None = None, *, reads: float = 10.0, connections: int = CONNECTIONS
+    ) -> None:
+        self._clock = clock
         self._reads = reads
         self._connections = connections
         self._session: ClientSession | None = None
@@ -82,13 +88,15 @@ class AiohttpRequest(BaseRequest):
                 headers={"User-Agent": self.USER_AGENT},
                 proxy=self._proxy(there.scheme, there.netloc),
             ) as answer:
-                status, said = answer.status, await answer.read()
+                status, date, said = answer.status, answer.headers.get("Date", ""), await answer.read()
         except TimeoutError as error:
             raise TimedOut from error
         except (ClientError, OSError) as error:
             raise NetworkError(type(error).__name__) from error
         if not 200 <= status <= 299 and status != 413:  # a proxy, too, may say that it is too much
             self.parse_json_payload(said)
+        if self._clock:
+            self._clock.hear(date)
         return status, said
 
     @staticmethod

@@ -14,6 +14,7 @@ from adapters.chat.discord.acting.private import EACH, IN_ALL, RAID, RAID_WITHIN
 from adapters.chat.discord.connection import NOTICES
 from adapters.chat.discord.errors import InvalidAnswers
 from adapters.chat.discord.limits import BURST, FAIR, PER_SECOND, Limiter, Rank, Room, rank_of
+from adapters.chat.server_time import NetworkClock
 from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message
 from bot.core.communities.community import Community
@@ -27,7 +28,7 @@ from tests.servers.waiting import until
 
 
 def limiter(clock: ManualClock) -> Limiter:
-    return Limiter(clock=clock, invalid=InvalidAnswers(clock))
+    return Limiter(clock=NetworkClock(clock), invalid=InvalidAnswers(clock))
 
 
 def nobody() -> discord.Client:

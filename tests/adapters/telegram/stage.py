@@ -10,6 +10,7 @@ from typing import Any
 from adapters.chat.telegram.connection import TelegramChat
 from adapters.system_clock import SystemClock
 from bot.config import Config, policy_file
+from bot.core.base.clock import Clock
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.message import Message
 from bot.core.chat.ports import Bookmarks
@@ -191,8 +192,9 @@ async def stage(url: str | None = None, guard: ScriptedGuard | None = None) -> A
 def connect(
     url: str, desk: Desk, token: str = TOKEN, *, inbox: Inbox | None = None, bookmarks: Bookmarks | None = None,
     webhook_url: str = "", webhook_listen: str = "", blocklist: str = "", hears: bool = True,
+    clock: Clock | None = None,
 ) -> TelegramChat:  # fmt: skip
     return TelegramChat(
-        token=token, desk=desk, clock=SystemClock(), say=texts("ko"), api_url=url, inbox=inbox, bookmarks=bookmarks,
-        webhook_url=webhook_url, webhook_listen=webhook_listen, blocklist=blocklist, hears=hears,
+        token=token, desk=desk, clock=clock or SystemClock(), say=texts("ko"), api_url=url, inbox=inbox,
+        bookmarks=bookmarks, webhook_url=webhook_url, webhook_listen=webhook_listen, blocklist=blocklist, hears=hears,
     )  # fmt: skip

@@ -33,6 +33,7 @@ from bot.core.rules.policy import Reason
 from bot.core.text.catalogue import texts
 from tests import builders
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
+from tests.fakes.clock import WrongClock
 from tests.servers.discord import BUCKETS
 from tests.servers.waiting import until
 
@@ -155,6 +156,18 @@ def test_d27_a_time_out_is_cut_below_28_days() -> None:
         assert timedelta(days=27, hours=22, minutes=59) < lasting <= timedelta(days=27, hours=23)
 
     play(scene)
+
+
+def test_a_time_out_lasts_as_long_as_it_is_said_whatever_our_clock_says() -> None:
+    async def scenario() -> None:
+        async with cafe() as place, listening(place, place.chat(clock=WrongClock(timedelta(hours=-2)))) as heard:
+            message = await harmful(place, heard)
+            assert await heard.chat.perform(place.planned(Timeout(timedelta(minutes=10)), message)) == Done()
+            (call,) = place.wire.made("PATCH", f"/members/{place.minji}")
+            lasting = datetime.fromisoformat(call.body["communication_disabled_until"]) - datetime.now(UTC)
+            assert timedelta(minutes=9) < lasting <= timedelta(minutes=10)
+
+    asyncio.run(scenario())
 
 
 def test_d29_a_time_out_is_lifted_and_lifting_twice_is_harmless() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.chat.discord.errors import InvalidAnswers
 from adapters.chat.discord.limits import Limiter, Rank
+from adapters.chat.server_time import NetworkClock
 from bot.core.rules.actions import Ban, Delete, Done, Flag, Refused, Timeout, Warn
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.acting.test_executor import harmful, there
@@ -71,7 +72,9 @@ def test_what_it_may_not_do_there_is_not_tried_and_what_discord_does_not_say_hol
 def test_d18_all_who_use_one_token_stay_below_the_global_limit_together(among: int) -> None:
     async def scenario() -> None:
         clock, gone = ManualClock(), list[float]()
-        limiters = [Limiter(clock=clock, invalid=InvalidAnswers(clock), among=lambda: among) for _ in range(among)]
+        limiters = [
+            Limiter(clock=NetworkClock(clock), invalid=InvalidAnswers(clock), among=lambda: among) for _ in range(among)
+        ]
 
         async def ask(number: int) -> None:
             await limiters[number % among].turn(Rank.NOTICE)

@@ -13,7 +13,7 @@ from adapters.chat.discord.receiving.arrivals import Arrivals
 from bot.core.base.errors import Unavailable
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening
 from tests.builders import message
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import ManualClock, WrongClock
 from tests.servers.discord import Call
 from tests.servers.waiting import until
 
@@ -148,6 +148,23 @@ def test_a_reading_that_is_broken_off_goes_on_where_it_was(monkeypatch: pytest.M
                 await until(lambda: not [name for name in place.bookmarks.places if "/" in name])
             read += heard.texts
             assert set(read) == set(said) and len(read) <= len(said) + 3, "once, but what is of one millisecond"
+
+    asyncio.run(scenario())
+
+
+def test_a_clock_that_was_wrong_hides_nothing() -> None:
+    """A bookmark is where Discord's time was, not where ours was thought to be."""
+
+    async def scenario() -> None:
+        async with cafe() as place:
+            async with listening(place, place.chat(clock=WrongClock(timedelta(minutes=30)))) as heard:
+                began = place.bookmarks.places["discord all"]
+                place.write("앞")
+                await heard.until(1)
+                await until(lambda: place.bookmarks.places["discord all"] > began)
+            place.write("그사이")  # and the clock is right again
+            async with listening(place) as heard:
+                await until(lambda: "그사이" in heard.texts, 20)
 
     asyncio.run(scenario())
 

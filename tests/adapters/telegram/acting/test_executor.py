@@ -35,6 +35,7 @@ from bot.core.text.catalogue import texts, texts_on
 from tests.adapters.telegram.stage import GROUP, Stage, connect, played, stage
 from tests.builders import EVERYWHERE, code_of
 from tests.fakes.cases import ScriptedCases
+from tests.fakes.clock import WrongClock
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.telegram import ANONYMOUS_ADMIN, BOT_ID, CHANNEL_BOT, TELEGRAM, Chat, Refusal, member, user
 
@@ -270,6 +271,19 @@ async def test_b21_who_was_banned_again_by_an_admin_stays_banned(here: Stage) ->
     (outcome,) = await lifted(here, incident)
     assert isinstance(outcome, Refused)
     assert status(here) == "kicked"
+
+
+@played
+async def test_a_ban_ends_when_it_is_said_to_whatever_our_clock_says(here: Stage) -> None:
+    """By one that is late it would have ended before it began, which to Telegram is for ever."""
+    late = connect(here.server.url, here.desk, hears=False, clock=WrongClock(timedelta(hours=-2)))
+    try:
+        await here.open_incident(await said(here), Ban(timedelta(hours=1)))
+        (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
+        assert await late.perform(planned) == Done()
+        assert HOUR - 60 < here.group.members[7]["until_date"] - time.time() <= HOUR
+    finally:
+        await late.close()
 
 
 @played
