@@ -33,7 +33,7 @@ said:
 # Everybody at once while something fails, in short; one after the other, for what some show is what a process has time for.
 courses: export OMP_NUM_THREADS ?= 1
 courses: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -rs -m course tests/courses
+	@$(BIN)/python -m pytest -rs -m 'course and not long'
 
 # Which lines and branches the tests pass through, package by package.
 coverage: export PYTEST_ADDOPTS += --cov --cov-report=

@@ -251,6 +251,7 @@ def test_d57_d58_d59_a_button_serves_after_a_restart(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.course
 def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,6 +282,7 @@ def test_a_killed_process_leaves_no_message_unjudged_and_does_nothing_twice(
     asyncio.run(scenario())
 
 
+@pytest.mark.course
 @pytest.mark.timeout(600)
 def test_in_a_storm_of_faults_nothing_is_missed_and_nothing_done_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -326,6 +328,7 @@ async def _on_record(at: At) -> bool:
     return tally.kept == tally.settled and all(deleted)
 
 
+@pytest.mark.course
 @pytest.mark.timeout(600)
 def test_while_the_database_is_away_nothing_is_lost(postgres: Postgres) -> None:
     async def scenario() -> None:

@@ -5,6 +5,8 @@ import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from adapters.keyring import Keyring, master_key
 from adapters.system_clock import SystemClock
 from bot.core.communities.community import Community
@@ -19,6 +21,8 @@ from tests.servers.databases import sqlite_in
 from tests.servers.discord import TOKEN
 from tests.servers.forks import Fork
 from tests.servers.waiting import until
+
+pytestmark = pytest.mark.course
 
 
 async def prepared(place: Cafe, folder: Path) -> Path:

@@ -163,6 +163,7 @@ async def live(url: str, server: TelegramServer, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
+@pytest.mark.course
 def test_kill_9_at_any_moment_loses_nothing_and_judges_nothing_twice(tmp_path: Path) -> None:
     """Updates keep coming while the process is killed again and again."""
 
@@ -259,6 +260,7 @@ def test_the_network_is_away_under_way_and_everything_is_done_in_the_end(tmp_pat
     asyncio.run(scenario())
 
 
+@pytest.mark.course
 def test_a_minute_without_network_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
     """A minute by our clock, which runs fast; members keep writing."""
 

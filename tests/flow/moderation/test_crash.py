@@ -17,6 +17,8 @@ from tests.flow.moderation.crashing import rehearse
 from tests.servers.databases import sqlite_in
 from tests.servers.forks import Fork
 
+pytestmark = pytest.mark.course
+
 KST = timezone(timedelta(hours=9))
 
 

@@ -24,6 +24,8 @@ from tests.servers.databases import forget_all_but_the_last
 from tests.servers.postgres import Postgres
 from tests.servers.waiting import until
 
+pytestmark = pytest.mark.course
+
 HOMES = [f"c{number}" for number in range(12)]
 BAD = "나쁜 말"
 

@@ -24,6 +24,8 @@ from tests.flow.moderation.test_stopping import BAD, Chat, HarshGuard, states
 from tests.servers.postgres import Postgres
 from tests.servers.waiting import until
 
+pytestmark = pytest.mark.course
+
 CHAT, GUARD, ACT, REPORT = (frozenset({role}) for role in (Role.CHAT, Role.GUARD, Role.ACT, Role.REPORT))
 
 

@@ -206,6 +206,7 @@ async def _sigterm(postgres: Postgres, tmp_path: Path, away: Any, number: int) -
             return await process.ended()  # it needs 15 seconds
 
 
+@pytest.mark.course
 @pytest.mark.parametrize("away", ["reset", "swallow", "pass"])
 def test_a_process_ends_whatever_is_away(postgres: Postgres, tmp_path: Path, away: str) -> None:
     async def ended() -> list[int]:
@@ -217,6 +218,7 @@ def test_a_process_ends_whatever_is_away(postgres: Postgres, tmp_path: Path, awa
     assert set(asyncio.run(ended())) <= ({0} if away == "pass" else {0, -signal.SIGALRM})
 
 
+@pytest.mark.course
 def test_the_second_signal_ends_it_at_once(postgres: Postgres, tmp_path: Path) -> None:
     async def scenario() -> int:
         async with FaultProxy(postgres.port) as proxy:

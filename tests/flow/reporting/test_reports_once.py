@@ -27,6 +27,8 @@ from tests.servers.databases import sqlite_in
 from tests.servers.forks import Fork
 from tests.servers.postgres import Postgres
 
+pytestmark = pytest.mark.course
+
 MANY = 30
 
 

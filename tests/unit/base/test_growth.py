@@ -31,7 +31,7 @@ parser = import_module("re._parser")  # see bot/core/text/patterns.py
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 STEEPEST = 1.2  # of the log-log slope; squared work has 2
-MEASURABLE = 0.001  # seconds of processor time
+MEASURABLE = 0.0005  # seconds of processor time
 LONGEST = 10_000  # characters; what is still not measurable there is no danger
 
 #: What communities and operators may ask for, the well-known traps of backtracking engines among them.
