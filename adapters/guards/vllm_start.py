@@ -29,9 +29,10 @@ LARGE_AND_NOT = "a100"  # which is slower with it (vLLM's pull request 17885)
 #: What a verdict hangs on is not for [guard.engine_options].
 OURS = frozenset({"model", "revision", "runner", "convert", "hf_overrides", "disable_log_stats"})
 
-#: Tokens of a block of the prefix cache on a CPU. What all messages share, the template, is some 40: it would never be
-#: cached in vLLM's own blocks of 128. On CUDA they are 16.
-CPU_BLOCK = 32
+#: Tokens of a block of the prefix cache: what all messages share, the template, is some 40, and would never be cached
+#: in vLLM's own blocks of 128 (on CUDA they are 16). And bytes of the cache: without a bound it fills with what was
+#: said once until nine tenths of all memory are gone, which bot and database need; these hold some 18,000 tokens of 3B.
+ON_A_CPU = {**USUAL, "block_size": 32, "kv_cache_memory_bytes": 2 << 30}
 
 
 def model_files(model: str, revision: str | None) -> tuple[Any, Any]:
@@ -100,7 +101,7 @@ def started(ours: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
     if problem := refused(more, [field.name for field in fields(AsyncEngineArgs)]):
         raise problem
     if current_platform.is_cpu():
-        options = {**USUAL, "block_size": CPU_BLOCK, **ours, **more}
+        options = {**ON_A_CPU, **ours, **more}
     else:
         card = current_platform.get_device_name(), current_platform.get_device_total_memory()
         options = {**batch_sizes(*card), **ours, **more}
@@ -114,7 +115,7 @@ def started(ours: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
     except (OSError, ValueError, RuntimeError) as error:
         raise Broken(
             "vLLM cannot serve {model!r} ({why}, see its log above): check that the weights are there, and where "
-            "memory is short lower gpu_memory_utilization or max_model_len",
+            "memory is short lower max_model_len, gpu_memory_utilization or, on a processor, kv_cache_memory_bytes",
             model=options["model"],
             why=type(error).__name__,
         ) from error

@@ -2,9 +2,10 @@
 
     python -m tests.benches.vllm_serve [MODEL] [EXCHANGES]
 
-Before: one prompt a request, three lines written out, with the 20 likeliest tokens of each place. Both ask the same in
-turns, 256 exchanges at once as token ids; no text is asked twice. Printed are microseconds of processor time for an
-exchange, the median of five rounds with the least and the most, and the ratio.
+Before: one prompt a request, three lines written out, with the 20 likeliest tokens of each place. Today: many prompts a
+request, labels forced; of a second server that was started as a classifier, by /classify. All ask the same in turns,
+256 exchanges at once as token ids; no text is asked twice. Printed are microseconds of processor time for an exchange,
+the median of five rounds with the least and the most, and the ratio.
 """
 
 import asyncio
@@ -12,8 +13,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,7 +27,7 @@ from adapters.system_clock import SystemClock
 from bot.cli.bench.guard import exchanges_of
 from bot.core.guarding.verdict import Exchange
 from tests.engine import checkpoints
-from tests.engine.server import MODEL, TOKEN, Server
+from tests.engine.server import MODEL, TOKEN, Server, as_classifier
 
 ROUNDS, TOGETHER = 5, 256
 DIALECT = DIALECTS["wildguard-ko"]
@@ -34,16 +35,14 @@ DIALECT = DIALECTS["wildguard-ko"]
 Way = Callable[[Sequence[Exchange]], Awaitable[Any]]
 
 
-async def measured(server: Server, model: Path, exchanges: int) -> None:
+async def measured(server: Server, classifier: Server, model: Path, exchanges: int) -> None:
     encoding = Encoding.read(model, DIALECT)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with (
         ClientSession(headers=headers, connector=TCPConnector(limit=0, keepalive_timeout=4.0)) as session,
-        VllmServers(
-            servers=[server.url], dialect=DIALECT, clock=SystemClock(), model=MODEL, token=TOKEN, timeout=600,
-            encoding=encoding,
-        ) as guard,
-    ):  # fmt: skip
+        _guard(server, encoding) as guard,
+        _guard(classifier, encoding) as classifying,
+    ):
 
         async def write(question: Question) -> None:
             address, body = f"{server.url}/v1/completions", _before(question, encoding)
@@ -59,11 +58,22 @@ async def measured(server: Server, model: Path, exchanges: int) -> None:
         texts_of = exchanges_of(None)
         for name in ("chat", "pairs"):
             texts = texts_of[name]
-            ways: tuple[Way, ...] = (before, guard.judge)
-            rounds = [[await _round(server, way, texts, exchanges) for way in ways] for _ in range(ROUNDS)]
-            before_us, today_us = zip(*rounds, strict=True)
-            ratio = median(today_us) / median(before_us)
-            print(f"{name:8} before {_shown(before_us)}   today {_shown(today_us)}   {ratio:.3f}", flush=True)
+            ways: Mapping[str, tuple[Server, Way]] = {
+                "before": (server, before),
+                "today": (server, guard.judge),
+                "/classify": (classifier, classifying.judge),
+            }
+            rounds = [[await _round(*way, texts, exchanges) for way in ways.values()] for _ in range(ROUNDS)]
+            spent = dict(zip(ways, zip(*rounds, strict=True), strict=True))
+            for way, us in spent.items():
+                print(f"{name:8} {way:10} {_shown(us)}   {median(us) / median(spent['before']):.3f}", flush=True)
+
+
+def _guard(server: Server, encoding: Encoding) -> VllmServers:
+    return VllmServers(
+        servers=[server.url], dialect=DIALECT, clock=SystemClock(), model=MODEL, token=TOKEN, timeout=600,
+        encoding=encoding,
+    )  # fmt: skip
 
 
 async def _round(server: Server, way: Way, texts: Iterator[Exchange], exchanges: int) -> float:
@@ -90,14 +100,13 @@ def _shown(rounds: Sequence[float]) -> str:
 def main(model: str = "", exchanges: str = "1024") -> None:
     folder = Path(model) if model else checkpoints.wildguard_ko(checkpoints.kept())
     print(json.dumps({"load": os.getloadavg(), "model": folder.name}), flush=True)
-    with tempfile.TemporaryDirectory() as logs:
-        server = Server(folder, Path(logs, "log"))
-        server.start()
-        try:
+    with tempfile.TemporaryDirectory() as logs, ExitStack() as running:
+        writer, classifier = Server(folder, Path(logs, "1")), Server(folder, Path(logs, "2"), *as_classifier())
+        for server in (writer, classifier):
+            server.start()
+            running.callback(server.kill)
             server.wait()
-            asyncio.run(measured(server, folder, int(exchanges)))
-        finally:
-            server.kill()
+        asyncio.run(measured(writer, classifier, folder, int(exchanges)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A checkpoint -> a real `vllm serve` of it for tests and measurements, on a free port, that can be killed."""
 
+import json
 import os
 import signal
 import socket
@@ -9,8 +10,19 @@ import time
 import urllib.request
 from pathlib import Path
 
+#: The labels of a checkpoint of ours, and what else it may write.
+CLASSES = {
+    "architectures": ["LlamaForSequenceClassification"],
+    "classifier_from_token": ["Ġno", "Ġyes", "Ċ"],
+    "method": "no_post_processing",
+}
 MODEL, TOKEN = "wildguard-ko-small", "sesame"
 SLOW = 600  # seconds that a server may take to start beside others on two cores
+
+
+def as_classifier() -> tuple[str, ...]:
+    """What a server is started with to judge by /classify."""
+    return "--runner", "pooling", "--convert", "classify", "--hf-overrides", json.dumps(CLASSES)
 
 
 class Server:

@@ -1,7 +1,6 @@
 """The guard over HTTP against the real `vllm serve`: two replicas of a small trained checkpoint on the CPU."""
 
 import asyncio
-import json
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +20,7 @@ from bot.core.guarding.verdict import QUOTES_NOTHING, Exchange, Opinion, Screeni
 from tests.engine import checkpoints
 from tests.engine.reader import reader
 from tests.engine.reference import reference
-from tests.engine.server import MODEL, TOKEN, Server
+from tests.engine.server import MODEL, TOKEN, Server, as_classifier
 from tests.servers.waiting import until
 
 pytestmark = pytest.mark.timeout(1800)  # the first run trains a checkpoint, and servers start slowly on two cores
@@ -178,17 +177,9 @@ def answered(server: Server) -> float:
 
 
 #: As docs/en/guards.md tells.
-AS_CLASSIFIER = {
-    "architectures": ["LlamaForSequenceClassification"],
-    "classifier_from_token": ["Ġno", "Ġyes", "Ċ"],
-    "method": "no_post_processing",
-}
-
-
 @pytest.mark.filterwarnings("default")  # vLLM and torch are full of them
 def test_a_server_of_the_model_as_a_classifier_judges_as_transformers_does(model: Path, tmp_path: Path) -> None:
-    how = ("--dtype", "float32", "--runner", "pooling", "--convert", "classify")
-    server = Server(model, tmp_path / "log", *how, "--hf-overrides", json.dumps(AS_CLASSIFIER))
+    server = Server(model, tmp_path / "log", "--dtype", "float32", *as_classifier())
     rows = [row.exchange for row in checkpoints.held_out()[:40]]
 
     async def check() -> None:

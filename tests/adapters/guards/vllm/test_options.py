@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.guards.vllm_start import LARGE, USUAL, batch_sizes, refused, said_every
+from adapters.guards.vllm_start import LARGE, ON_A_CPU, USUAL, batch_sizes, refused, said_every
 from tests.servers.waiting import until
 
 KNOWN = ["model", "quantization", "tensor_parallel_size", "hf_overrides"]
@@ -30,6 +30,10 @@ def test_batches_are_as_large_as_the_card() -> None:
     assert batch_sizes("NVIDIA H100 80GB HBM3", 85_000_000_000) == LARGE
     assert batch_sizes("NVIDIA A100-SXM4-80GB", 85_000_000_000) == USUAL
     assert batch_sizes("NVIDIA L4", 24_000_000_000) == USUAL
+
+
+def test_on_a_processor_the_cache_leaves_memory_for_bot_and_database() -> None:
+    assert ON_A_CPU["kv_cache_memory_bytes"] <= 2 << 30
 
 
 def test_a_start_that_takes_long_says_again_and_again_that_it_goes_on() -> None:
