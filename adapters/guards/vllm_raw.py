@@ -3,6 +3,7 @@ directly."""
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -14,7 +15,8 @@ from adapters.guards.dialects import DIALECTS, Piece
 from bot.core.base.clock import Clock
 from bot.core.guarding.verdict import Exchange
 
-Asked = Sequence[tuple[list[int], Any]]  # token ids and vLLM's parameters for them
+#: Turn by turn, what is asked together: token ids and vLLM's parameters for them.
+Asked = Sequence[Sequence[tuple[list[int], Any]]]
 
 _CARD_PROMPT = (
     "You are a classifier for analyzing interactions between humans and LLMs. Given a request from a human user, "
@@ -76,24 +78,27 @@ class RawEngine:
 
     def prepared(self, exchange: Exchange) -> Asked:
         """What the guard would ask, each label before found negative."""
-        prompts, found = self.guard.prompts, []
+        prompts, turns = self.guard.prompts, defaultdict[int, list[tuple[list[int], Any]]](list)
         for question in self._dialect.questions(exchange, prompts.count):
             fields = question.form.fields if self._walks else question.form.fields[:1]
             for known in range(len(fields)):
                 start = question.forced([field.labels[0] for field in fields[:known]])
                 pieces = (*question.pieces(prompts.render), Piece(start, trusted=True))
-                found.append((prompts.encoded(pieces), self.guard.parameters(question.form)))
-        return found
+                turns[known].append((prompts.encoded(pieces), self.guard.parameters(question.form)))
+        return list(turns.values())
 
     async def ask(self, asked: Asked) -> None:
-        """Cancelling it takes the requests out of the engine: what is measured next does not wait for them."""
+        """Turn by turn, as the guard has to. Cancelling it takes the requests out of the engine: what is measured next
+        does not wait for them."""
         engine, waiting = self.guard.engine, list[Any]()
         try:
-            for ids, params in asked:
-                request = {"type": "token", "prompt_token_ids": ids}
-                waiting.append(await engine.add_request(f"raw-{next(self._numbers)}", request, params))
-            for output in waiting:
-                await output.get()
+            for turn in asked:
+                waiting.clear()
+                for ids, params in turn:
+                    request = {"type": "token", "prompt_token_ids": ids}
+                    waiting.append(await engine.add_request(f"raw-{next(self._numbers)}", request, params))
+                for output in waiting:
+                    await output.get()
         except asyncio.CancelledError:
             await engine.abort([output.request_id for output in waiting], internal=True)
             raise
