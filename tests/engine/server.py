@@ -10,7 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-#: The labels of a checkpoint of ours, and what else it may write.
+#: As docs/en/guards.md tells: the labels of a checkpoint of ours, and what else it may write.
 CLASSES = {
     "architectures": ["LlamaForSequenceClassification"],
     "classifier_from_token": ["Ġno", "Ġyes", "Ċ"],

@@ -176,7 +176,6 @@ def answered(server: Server) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("vllm:request_success_total{"))
 
 
-#: As docs/en/guards.md tells.
 @pytest.mark.filterwarnings("default")  # vLLM and torch are full of them
 def test_a_server_of_the_model_as_a_classifier_judges_as_transformers_does(model: Path, tmp_path: Path) -> None:
     server = Server(model, tmp_path / "log", "--dtype", "float32", *as_classifier())

@@ -81,4 +81,4 @@ class WrongClock(SystemClock):
         self._ahead = ahead
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
+        return super().now() + self._ahead
