@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 if TYPE_CHECKING:
     from tests.contracts.stores import Opens
@@ -46,6 +47,31 @@ def _only_loopback(event: str, arguments: tuple[object, ...]) -> None:
 
 sys.addaudithook(_only_loopback)
 
+#: Whose tests take longest: they begin first, for at the end one of them would keep everybody waiting.
+LONGEST = (
+    "adapters/reports/test_pages.py",
+    "adapters/test_permissions.py",
+    "adapters/http_api/test_schema.py",
+    "unit/base/test_growth.py",
+    "adapters/discord/moderators/test_raids.py",
+    "flow/commands/test_bench_report.py",
+    "adapters/telegram/test_flow.py",
+    "flow/commands/test_readme_figures.py",
+    "flow/commands/test_command_line.py",
+    "flow/commands/test_api_command_line.py",
+    "adapters/telegram/moderators/test_raids.py",
+    "unit/guarding/test_queue_in_time.py",
+    "flow/reporting/test_reports_on_time.py",
+    "flow/moderation/test_poison.py",
+    "unit/guarding/test_dialects.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    turn = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turn.get(item.path, len(turn)))
+
+
 gc.disable()  # while tests are read: none of it is garbage
 
 
@@ -60,6 +86,13 @@ with suppress(ImportError):  # the environment of the engine tests does without 
 
     settings.register_profile("whatever the clock says", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("whatever the clock says")
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """A command that is typed within a test decides in which language lines are logged, and where to."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -95,38 +95,33 @@ def test_the_doctor_loads_no_second_model_into_a_card(tmp_path: Path) -> None:
 
 def test_a_log_for_programs_is_one_object_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    before, handlers = structlog.get_config(), list(logging.getLogger().handlers)
-    try:
-        from bot.cli.app import _logs_to_stderr
+    from bot.cli.app import _logs_to_stderr
 
-        runner = CliRunner()
-        with runner.isolation() as (_, err, _):
+    handlers = list(logging.getLogger().handlers)
+    try:
+        with CliRunner().isolation() as (_, err, _):
             _logs_to_stderr(texts("ko"), as_json=True)
             structlog.get_logger("ours").warning("action failed", incident=7, reason=Unavailable("the guard is away"))
             logging.getLogger("theirs").warning("closed %s", "early")
             lines = [json.loads(line) for line in err.getvalue().decode().splitlines() if line.startswith("{")]
-        assert [(one["event"], one["level"]) for one in lines] == [
-            ("action failed", "warning"),
-            ("closed early", "warning"),
-        ]
-        assert (lines[0]["incident"], lines[0]["reason"]) == (7, "the guard is away")
-        assert all("timestamp" in one for one in lines)
     finally:
-        structlog.configure(**before)
         logging.getLogger().handlers[:] = handlers
+    assert [(one["event"], one["level"]) for one in lines] == [
+        ("action failed", "warning"),
+        ("closed early", "warning"),
+    ]
+    assert (lines[0]["incident"], lines[0]["reason"]) == (7, "the guard is away")
+    assert all("timestamp" in one for one in lines)
 
 
 def test_a_log_for_people_is_in_their_language() -> None:
     from bot.cli.app import _logs_to_stderr
 
-    before, why = structlog.get_config(), Unavailable("no answer within {seconds:g} s", seconds=2)
-    try:
-        with CliRunner().isolation() as (_, err, _):
-            for language in ("ko", "en"):
-                _logs_to_stderr(texts(language), as_json=False)
-                structlog.get_logger("ours").warning("guard is away", reason=why, guard="embedded")
-            korean, english = err.getvalue().decode().splitlines()
-        assert "판정기가 응답하지 않습니다" in korean and "2초 안에 답이 없었습니다" in korean and "embedded" in korean
-        assert "guard is away" in english and "no answer within 2 s" in english
-    finally:
-        structlog.configure(**before)
+    why = Unavailable("no answer within {seconds:g} s", seconds=2)
+    with CliRunner().isolation() as (_, err, _):
+        for language in ("ko", "en"):
+            _logs_to_stderr(texts(language), as_json=False)
+            structlog.get_logger("ours").warning("guard is away", reason=why, guard="embedded")
+        korean, english = err.getvalue().decode().splitlines()
+    assert "판정기가 응답하지 않습니다" in korean and "2초 안에 답이 없었습니다" in korean and "embedded" in korean
+    assert "guard is away" in english and "no answer within 2 s" in english

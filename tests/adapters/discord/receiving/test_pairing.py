@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -432,9 +433,9 @@ def test_bots_are_found_listed_and_switched(tmp_path: Path) -> None:
         for number in range(6):
             place.write(f"{prose} {number}", by=talker, reference=reply_to(place, asked))
             place.write(f"🎵 {number:02}:00", by=music)
-        await product.settled(13)
-        seen = {bot.id: on for bot, on in product.desk.bots(guild_ref(place.guild))}
-        assert seen == {str(talker): True, str(music): False}
+        told = partial(product.desk.bots, guild_ref(place.guild))  # a moment after what was heard is on record
+        await until(lambda: sum(bot.messages for bot, _ in told()) == 12)
+        assert {bot.id: on for bot, on in told()} == {str(talker): True, str(music): False}
         place.write("나쁜 답", by=music, reference=reply_to(place, asked))
         await product.settled(14)
         assert not await product.incidents(0)

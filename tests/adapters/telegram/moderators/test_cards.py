@@ -396,10 +396,11 @@ async def ignored(here: Stage, chat: Chat, who: Any, text: str, **more: Any) -> 
     if here._listening is None:
         here.listen()
     await here.server.until(lambda: here.server.of("getUpdates"))
+    before = set(chat.messages)
     here.server.post(chat, who, text, **more)
-    answer = await command(here, chat, 1, "/privacy")
-    of_the_bot = [message for message in chat.messages.values() if message["from"]["id"] == answer["from"]["id"]]
-    return len(of_the_bot) == 1
+    await command(here, chat, 1, "/privacy")
+    said = [id_ for id_, message in chat.messages.items() if id_ not in before and message["from"]["id"] == BOT_ID]
+    return len(said) == 1
 
 
 @played
@@ -600,12 +601,17 @@ def test_who_answers_a_notice_appeals(started: bool) -> None:
             await command(here, room, 7, "친구끼리 한 말이에요", reply_to_message=notice)
             incident = await here.store.incidents.get(group_ref(GROUP), 1)
             assert incident and incident.appeal and incident.appeal.words == "친구끼리 한 말이에요"
-            before = len(here.server.of("sendMessage"))
-            here.server.post(room, 8, "나도 한마디", reply_to_message=notice)
-            await command(here, here.group, 1, "/check")
-            assert len(here.server.of("sendMessage")) == before + 1, "others are not answered"
 
     asyncio.run(scenario())
+
+
+@played
+async def test_others_who_answer_a_notice_are_not_answered(here: Stage) -> None:
+    await here.with_moderators()
+    here.server.private(7, started=False)
+    await here.carry_out(await said(here), Warn())
+    notice = here.group.messages[max(here.group.messages)]
+    assert await ignored(here, here.group, 8, "나도 한마디", reply_to_message=notice)
 
 
 @played
