@@ -1,10 +1,11 @@
 """What people say, at rest: the keys that it is sealed with."""
 
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import structlog
 
 from adapters.keyring import KEYRING, Keyring, is_there, made_key, master_key
 from adapters.system_clock import SystemClock
@@ -29,7 +30,7 @@ from bot.core.operations.rotation import Rotation
 from bot.core.operations.sealing import Openly, Sealing
 from bot.core.reporting.ports import ReportQueries
 from bot.core.text import lately
-from bot.core.text.catalogue import Texts, texts
+from bot.core.text.catalogue import Texts
 from storage.database import Database
 from storage.migrations import copying, upgrading
 from storage.opening import place
@@ -45,16 +46,21 @@ from storage.reports.queries import SqlReportQueries
 from storage.settings.bookmarks import SqlBookmarks
 from storage.settings.communities import SqlCommunities
 
+_log = structlog.get_logger(__name__)
+
 
 def sealing(config: Config, clock: Clock) -> Sealing:
-    """Where a master key is made for it, that is said on stderr, once in its life."""
+    """Where a master key is made for it, that is logged, once in its life."""
     folder = config.storage.keys_folder
     if folder is None:
         return Openly()
-    say = texts(config.defaults.language)
 
     def said(path: Path) -> None:
-        print(say("encryption.made", path=path), file=sys.stderr, flush=True)
+        _log.warning(
+            "a master key was made: keep a copy in a safe place of its own, not in back-ups of the database; without it"
+            " nobody can read what people said",
+            path=str(path),
+        )
 
     return Keyring(folder, master_key(folder, said=said), clock)
 
