@@ -24,6 +24,7 @@ BAD, GOOD = Exchange(prompt="나쁜 부탁"), Exchange(prompt="좋은 부탁")
 
 def guard(*servers: GuardServer | FaultProxy, dialect: str = "wildguard-ko", **more: Any) -> VllmServers:
     more.setdefault("clock", ManualClock())
+    more.setdefault("timeout", 120)  # what a busy machine may take
     return VllmServers(servers=[server.url for server in servers], dialect=DIALECTS[dialect], **more)
 
 
