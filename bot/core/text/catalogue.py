@@ -1,6 +1,8 @@
 """Every sentence the product says, in Korean and English: key + facts -> text.
 
-The sentences stand in bot/wording/ko/ and en/, a file a capability, key by key the same; `{name}` marks a fact.
+The sentences stand in bot/wording/ko/ and en/, a file a capability, key by key the same; `{name}` marks a fact. Behind
+one, Korean has the particle that its sound asks for, English the words for one before the bar, for more behind it:
+{count:,} incident{count:|s} {count:waits|wait}.
 Errors and the lines of the log are written in English where they arise; ko/errors.toml and ko/log.toml say each of them
 in Korean.
 What only one section of a report says stands in that section's folder.
@@ -8,6 +10,7 @@ What only one section of a report says stands in that section's folder.
 
 import locale
 import os
+import string
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +22,15 @@ from bot.core.base.errors import BotError
 from bot.core.text.particles import filled
 
 LANGUAGES = ("ko", "en")
+
+
+class _English(string.Formatter):
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        one, bar, more = format_spec.partition("|")
+        return (one if str(value) == "1" else more) if bar else super().format_field(value, format_spec)
+
+
+_ENGLISH = _English()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +51,7 @@ class Texts:
 
     def __call__(self, key: str, /, **facts: object) -> str:
         sentence = self.sentences[key]
-        return filled(sentence, facts) if self.language == "ko" else sentence.format(**facts)
+        return filled(sentence, facts) if self.language == "ko" else _ENGLISH.vformat(sentence, (), facts)
 
     def why(self, said: BotError | str) -> str:
         """What an error says, and the errors in it; or why there is no verdict, which is kept in English."""

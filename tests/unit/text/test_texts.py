@@ -4,11 +4,12 @@ import re
 import string
 import tomllib
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
+from bot.core.text.catalogue import LANGUAGES, Texts, _flat, texts, texts_on
 
 
 def placeholders(sentence: str) -> set[str]:
@@ -105,3 +106,35 @@ def test_particles_are_joined_to_facts_but_for_what_is_to_be_copied() -> None:
     )
     for page in (*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml")):
         assert not (found := apart.search(page.read_text("utf-8"))), f"{page.name}: {found[0]}"
+
+
+@pytest.mark.parametrize("count", [0, 1, "1", 2, "1.0", "1,001"])
+def test_english_has_one_case_and_several_cases(count: object) -> None:
+    said = Texts("en", {"say": "{count} case{count:|s} {count:waits|wait}"})("say", count=count)
+    assert said == (f"{count} case waits" if str(count) == "1" else f"{count} cases wait")
+
+
+def test_english_counts_ask_for_their_plural() -> None:
+    root = Path(__file__).parents[3]
+    pages = [*(root / "bot" / "wording" / "en").iterdir(), *(root / "adapters").rglob("en.toml")]
+    said = [(key, sentence) for page in pages for key, sentence in _flat(tomllib.loads(page.read_text("utf-8")))]
+    fields = [(name, spec) for _, sentence in said for _, name, spec, _ in string.Formatter().parse(sentence)]
+    counts = {name for name, spec in fields if spec and re.search(r",$|\|", spec)}
+    assert len(counts) > 30
+    verb = re.compile(r" (is|was|has|asks|does|judges|looks|means|reads|shares|shows|stays|takes)\b")
+    plural = re.compile(r" [a-z]{2,}s\b")
+    of_a_count = re.compile(r" (is|are|was|were|has|have|(?!with )\w+ [a-z]{2,}s)\b")
+    for key, sentence in said:
+        parts = [*string.Formatter().parse(sentence), ("", None, None, None)]
+        for (_, name, spec, _), (behind, *_) in pairwise(parts):
+            if name and not re.search(r"[fg]$|\|", spec or ""):
+                assert verb.match(behind) or not plural.match(behind), key
+                assert name not in counts or not of_a_count.match(behind), key
+
+
+@pytest.mark.parametrize(
+    "key", ["raid.count", "raid.ban_all", "raid.ordered_undo", "deed.purge", "card.more_count", "policy.several"]
+)
+def test_numbers_of_four_digits_have_their_comma(key: str) -> None:
+    for language in LANGUAGES:
+        assert "1,234" in texts(language)(key, count=1234, case=1, first="-")
