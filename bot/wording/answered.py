@@ -12,7 +12,7 @@ from bot.core.moderators.argument import AChannel, Argument, Target, arguments
 from bot.core.moderators.command import Command, Usage
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import TrialFigures
-from bot.core.rules.actions import Action, Flag
+from bot.core.rules.actions import Action, Flag, Warn
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
@@ -100,8 +100,7 @@ def _worded(value: object, manner: Manner) -> object:
         case CaseKind() | CaseState():
             return say[f"{'case_kind' if isinstance(value, CaseKind) else 'case_state'}.{value}"]
         case Case():
-            done = [one for one in value.outcomes if not isinstance(one[0], Flag)]
-            return manner.plain(" · ".join(outcome_line(action, outcome, say) for action, outcome in done))
+            return manner.plain(_done(value, say))
         case str():
             return manner.plain(value)
         case Member() | Role() | Channel():
@@ -131,3 +130,12 @@ def _worded(value: object, manner: Manner) -> object:
         case tuple():
             return ", ".join(str(_worded(one, manner)) for one in value) or "-"
     return value  # a number, for the sentence to write
+
+
+def _done(case: Case, say: Texts) -> str:
+    """The word beside a deed by hand tells its member of it, and is no warning of its own."""
+    told = "case.told" if case.kind not in (CaseKind.WARN, CaseKind.INCIDENT) else ""
+    done = [one for one in case.outcomes if not isinstance(one[0], Flag)]
+    return " · ".join(
+        outcome_line(action, outcome, say, told if isinstance(action, Warn) else "") for action, outcome in done
+    )

@@ -41,8 +41,8 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
             if incident.appeal
             else "",
         ),
-        ("card.taken_by", review_line(incident.taken, say, timezone) if incident.taken else ""),
-        ("card.review", _reviewed(incident, incident.review, say, timezone) if incident.review else ""),
+        ("card.taken_by", _review_line(incident, incident.taken, say, timezone) if incident.taken else ""),
+        ("card.review", _review_line(incident, incident.review, say, timezone) if incident.review else ""),
     ]
     shade = tone(incident)
     return Card(
@@ -85,16 +85,23 @@ def history_line(history: History, say: Texts, timezone: str) -> str:
     return record + strikes
 
 
-def review_line(review: Review, say: Texts, timezone: str) -> str:
+def forestalled(incident: Incident, earlier: Review, say: Texts, timezone: str) -> str:
+    """What a moderator reads whose press comes too late: who was before them."""
+    key = "card.is_taken" if earlier.call is Call.TAKE else "card.already"
+    at = moment(earlier.at, timezone)
+    return say(key, by=earlier.moderator_name, at=at, call=_called(incident, earlier, say))
+
+
+def _review_line(incident: Incident, review: Review, say: Texts, timezone: str) -> str:
     """Who called it, and how."""
-    return say("card.called", call=say[f"call.{review.call}"], by=review.moderator_name, at=moment(review.at, timezone))
+    at = moment(review.at, timezone)
+    return say("card.called", call=_called(incident, review, say), by=review.moderator_name, at=at)
 
 
-def _reviewed(incident: Incident, review: Review, say: Texts, timezone: str) -> str:
+def _called(incident: Incident, review: Review, say: Texts) -> str:
     if incident.is_only_flagged and review.call is Call.WRONG:  # nothing was done that could have been wrong
-        at = moment(review.at, timezone)
-        return say("card.called", call=say["call.dismiss"], by=review.moderator_name, at=at)
-    return review_line(review, say, timezone)
+        return say["call.dismiss"]
+    return say[f"call.{review.call}"]
 
 
 def revealed(incident: Incident, say: Texts) -> str:
@@ -145,7 +152,8 @@ def objected(case: Case, say: Texts) -> str:
     return say("case.objected", case=case.number, kind=say[f"case_kind.{case.kind}"])
 
 
-def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:
+def outcome_line(action: Action, outcome: Outcome | None, say: Texts, called: str = "") -> str:
+    """`called`: the key of what the action is called here, where that is something else."""
     match outcome:
         case Refused(reason) if reason == AWAY:
             state = say["outcome.away"]
@@ -155,7 +163,7 @@ def outcome_line(action: Action, outcome: Outcome | None, say: Texts) -> str:
             state = f"{say['outcome.refused']} ({reason})"
         case _:
             state = say[f"outcome.{outcome.kind if outcome else 'planned'}"]
-    return f"{say[f'action.{action.kind}']} {state}"
+    return f"{say[called or f'action.{action.kind}']} {state}"
 
 
 def _prompt(incident: Incident, say: Texts) -> str:

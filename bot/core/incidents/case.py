@@ -13,6 +13,7 @@ from bot.core.rules.actions import (
     Action,
     Answer,
     Ban,
+    CalledOff,
     DeletePost,
     Done,
     Flag,
@@ -195,6 +196,17 @@ class Case:
         """What it is about, and what came of it; the word to the member where that is all."""
         weighty = [one for one in self.outcomes if not isinstance(one[0], (Warn, *_BESIDE))]
         return next(iter(weighty or self.outcomes), None)
+
+    @property
+    def taken_back(self) -> tuple[tuple[Action, Outcome | None], ...]:
+        """What was done of it and is undone, and what is not done any more."""
+        against = (Unsanction, Unlock) if self.imposes else (Unlock,)
+        beside = (Warn, *_BESIDE)
+        return tuple(
+            (action, outcome)
+            for action, outcome in self.outcomes
+            if (not isinstance(action, beside) if isinstance(outcome, CalledOff) else isinstance(action, against))
+        )
 
     @property
     def lost(self) -> bool:

@@ -99,7 +99,8 @@ class CoreDesk:
         incident = await self.incidents.get(community, incident_id)
         if incident is None:
             return None
-        return incident, await self.incidents.history(community, incident.decision.message.author.id)
+        author = incident.decision.message.author.id
+        return incident, await self.incidents.history(community, author, besides=incident_id)
 
     async def history(self, community: CommunityRef, member_id: str) -> History:
         return await self.incidents.history(community, member_id)

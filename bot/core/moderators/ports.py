@@ -122,7 +122,7 @@ class Desk(Protocol):
         ...
 
     async def look_up(self, community: CommunityRef, incident_id: int) -> tuple[Incident, History] | None:
-        """An incident as it is now, and what is on record about its author; None also where it is another
+        """An incident as it is now, and what else is on record about its author; None also where it is another
         community's."""
         ...
 

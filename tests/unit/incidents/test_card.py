@@ -26,8 +26,8 @@ from bot.core.rules.actions import (
 )
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Finding
-from bot.core.text.catalogue import texts
-from bot.wording.cards import card_of, label
+from bot.core.text.catalogue import texts, texts_on
+from bot.wording.cards import card_of, forestalled, label
 from tests.builders import NOW, code_of, decision, message
 
 NOBODY = History(incidents=0, upheld=0, overturned=0, last_at=None)
@@ -133,6 +133,14 @@ def test_an_open_appeal_is_to_be_answered_on_a_closed_card_too() -> None:
     assert (Button.ACCEPT.call, Button.UPHOLD.call) == (Call.WRONG, Call.UPHOLD)
 
 
+def test_who_presses_too_late_reads_once_who_was_before_them() -> None:
+    say, shown = texts("ko"), incident((Delete(), Done()))
+    taken = forestalled(shown, called(Call.TAKE), say, "Asia/Seoul")
+    assert taken == "달 님이 맡아서 보고 있습니다(05-15 21:00부터)."
+    banned = forestalled(shown, called(Call.BAN), say, "Asia/Seoul")
+    assert banned == "달 님이 05-15 21:00에 이미 처리했습니다: 차단"
+
+
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_a_card_says_everything_and_never_the_text_itself(language: str) -> None:
     closed = Review(incident_id=12, call=Call.WRONG, moderator_id="1", moderator_name="달", at=NOW)
@@ -188,6 +196,8 @@ def test_a_button_says_what_nobody_can_give_back() -> None:
         shown = card_of(incident((Delete(), Done()), (action, Done())), NOBODY, say, "UTC")
         assert label(Button.WRONG, shown, say) == say[key]
         assert label(Button.RIGHT, shown, say) == say["button.right"]
+    banned = card_of(incident((Ban(), Done())), NOBODY, say, "UTC")
+    assert not any("role" in label(one, banned, texts_on("telegram", "en")) for one in (Button.WRONG, Button.ACCEPT))
 
 
 def test_a_quarrels_card_names_the_other_as_long_as_that_may_be_known() -> None:

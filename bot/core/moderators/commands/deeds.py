@@ -1,6 +1,6 @@
 """What moderators do by hand, each a case: to a member, or to messages; and taking it back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -109,8 +109,9 @@ class Undo(Command, name="undo", right=Right.REVIEW):
         found = await desk.deeds.undo(asked.community, case.number, by=asked.by.id)
         if found is None or not found[1]:
             return Lines.of(said("case.undone_already", case=case.number))
-        lost = said("case.lost") if found[0].lost else None
-        return Lines.of(said("case.undone", case=case.number, done=found[0]), lost)
+        undone, back = found[0], replace(found[0], outcomes=found[0].taken_back)
+        told = said("case.undone" if back.outcomes else "case.undone_on_record", case=case.number, done=back)
+        return Lines.of(told, said("case.lost") if undone.lost else None)
 
 
 @dataclass(frozen=True)

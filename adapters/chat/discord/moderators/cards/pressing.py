@@ -23,7 +23,7 @@ from bot.core.incidents.reviewing import Reviewed
 from bot.core.moderators.permissions import needed
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import Texts
-from bot.wording.cards import history_line, review_line, said_in_full
+from bot.wording.cards import forestalled, history_line, said_in_full
 from bot.wording.reasons import reasons
 
 
@@ -99,9 +99,8 @@ class Presses:
 
     async def _tell_who_was_first(self, interaction: Interaction, called: Reviewed, say: Texts) -> None:
         if first := called.earlier:
-            line = review_line(first, say, self.desk.policy(called.incident.decision.message).timezone)
-            key = "card.is_taken" if first.call is Call.TAKE else "card.already"
-            await answer(interaction, say(key, by=plain(first.moderator_name), call=plain(line)))
+            timezone = self.desk.policy(called.incident.decision.message).timezone
+            await answer(interaction, plain(forestalled(called.incident, first, say, timezone)))
 
     def _refusal(self, interaction: Interaction, button: Button, incident: Incident, say: Texts) -> str | None:
         """Why this button may not be pressed on this incident, as Discord itself would have it."""

@@ -19,11 +19,10 @@ from adapters.chat.telegram.text import cut, units
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.card import Button, pressed
 from bot.core.incidents.case import Look, Person
-from bot.core.incidents.review import Call
 from bot.core.moderators.permissions import may
 from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import texts_on
-from bot.wording.cards import history_line, revealed, review_line
+from bot.wording.cards import forestalled, history_line, revealed
 
 _LINK = "https://t.me/"
 
@@ -87,6 +86,5 @@ class Presses:
             moderator_id=str(presser.id), moderator_name=presser.full_name,
         )  # fmt: skip
         if called and (first := called.earlier):
-            key = "card.is_taken" if first.call is Call.TAKE else "card.already"
-            return say(key, by=first.moderator_name, call=review_line(first, say, policy.timezone))
+            return forestalled(incident, first, say, policy.timezone)
         return say("card.taken", call=say[f"call.{button if button is Button.DISMISS else button.call}"])
