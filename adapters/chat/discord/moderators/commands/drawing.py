@@ -1,7 +1,6 @@
 """What a command is answered -> what only the asker sees of it on Discord."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import assert_never
 
 import discord
@@ -9,51 +8,15 @@ import discord
 from adapters.chat.discord.errors import TOO_LARGE
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain
 from adapters.chat.discord.moderators.commands.advised import keys
+from adapters.chat.discord.moderators.manner import GuildManner
 from adapters.chat.discord.moderators.posting import attached, told
 from bot.core.chat.post import Post
-from bot.core.moderators.answer import Channel, Found, Handed, Lines, Member, Offer, Proposal, Role, Wish
-from bot.core.moderators.command import Answer, Command, Usage
+from bot.core.moderators.answer import Found, Handed, Lines, Offer, Proposal, Wish
+from bot.core.moderators.command import Answer, Usage
 from bot.core.text.catalogue import Texts
 from bot.wording.answered import lines
 from bot.wording.cards import history_line, outcome_line, said_in_full
 from bot.wording.reasons import reasons
-
-
-@dataclass(frozen=True, slots=True)
-class GuildManner:
-    """`Manner` of a server; in private there is none."""
-
-    say: Texts
-    timezone: str
-    guild: discord.Guild | None
-
-    def labelled(self, label: str, text: str) -> str:
-        return f"**{label}** {text}"
-
-    def plain(self, text: str) -> str:
-        return plain(text)
-
-    def mention(self, whom: Member | Role | Channel) -> str:
-        match whom:
-            case Channel(id_):
-                return f"<#{id_}>"
-            case Role(id_) if self.guild and self.guild.get_role(int(id_)):
-                return f"<@&{id_}>"
-            case Role(id_) | Member(id_):
-                return f"<@{id_}>"
-
-    def typed(self, command: type[Command]) -> str:
-        above = () if command.alone else filter(None, ("jikimi", command.group))
-        return f"`/{' '.join(self.say[f'command.{name}'] for name in (*above, command.name))}`"
-
-
-class ChoiceManner(GuildManner):
-    """Discord makes nothing of marks in what it offers to choose from."""
-
-    __slots__ = ()
-
-    def plain(self, text: str) -> str:
-        return text
 
 
 async def show(interaction: Interaction, given: Answer, manner: GuildManner) -> None:

@@ -1,6 +1,6 @@
 """What a command is answered -> what Telegram shows of it, where it was asked or in private."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -10,41 +10,20 @@ from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.moderators.asking import Answers, Typed
 from adapters.chat.telegram.moderators.cards.board import CardBoard
 from adapters.chat.telegram.moderators.commands.advised import keys
+from adapters.chat.telegram.moderators.manner import GroupManner
 from adapters.chat.telegram.moderators.posting import Posting
 from adapters.chat.telegram.moderators.rooms import Rooms
 from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.post import Post
-from bot.core.moderators.answer import Channel, Found, Handed, Lines, Member, Offer, Proposal, Role, Wish
-from bot.core.moderators.command import Answer, Command, Usage
+from bot.core.moderators.answer import Found, Handed, Lines, Member, Offer, Proposal, Wish
+from bot.core.moderators.command import Answer, Usage
 from bot.core.moderators.commands.overview import overview
 from bot.core.moderators.ports import Desk
-from bot.core.moderators.reading import as_typed
 from bot.core.rules.policy import Policy
 from bot.core.text.catalogue import Texts, texts_on
 from bot.wording.answered import lines, mentioned
-
-
-@dataclass(frozen=True, slots=True)
-class GroupManner:
-    """`Manner` of a group. `names`: what those are called whom an answer knows by number only."""
-
-    say: Texts
-    timezone: str
-    names: Mapping[str, str]
-
-    def labelled(self, label: str, text: str) -> str:
-        return f"{label}: {text}"
-
-    def plain(self, text: str) -> str:
-        return text
-
-    def mention(self, whom: Member | Role | Channel) -> str:
-        return (whom.name if isinstance(whom, Member) else "") or self.names.get(whom.id, whom.id)
-
-    def typed(self, command: type[Command]) -> str:
-        return f"/{as_typed(command, self.say)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
