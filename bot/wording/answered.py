@@ -10,6 +10,8 @@ from bot.core.incidents.review import History
 from bot.core.moderators.answer import Channel, Lines, Member, Role, Said
 from bot.core.moderators.argument import AChannel, Argument, Target, arguments
 from bot.core.moderators.command import Command, Usage
+from bot.core.moderators.commands.deeds import Undo, Uphold
+from bot.core.moderators.commands.record import Case as ShowCase
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import TrialFigures
 from bot.core.rules.actions import Action, Flag, Warn
@@ -54,6 +56,12 @@ def lines(answer: Lines | Usage, manner: Manner) -> str:
     return "\n".join(filter(None, map(str.rstrip, shown)))  # a fact at the end may be nothing
 
 
+def objected(case: Case, manner: Manner) -> str:
+    """What moderators read of an objection to a deed by hand: where its words are, which stay on record alone."""
+    facts = {"case": case.number, "kind": case.kind, "read": ShowCase, "undo": Undo, "uphold": Uphold}
+    return lines(Lines.of(Said("case.objected", facts)), manner)
+
+
 def choices(offered: Mapping[str, Said | str], manner: Manner) -> Mapping[str, str]:
     """What may be chosen, by value and name."""
     return {value: str(_worded(name, manner)) for value, name in offered.items()}
@@ -76,8 +84,8 @@ def mentioned(value: object) -> Iterator[Member | Role | Channel]:
 def usage(command: type[Command], manner: Manner) -> str:
     """How a command is written: as the texts say, or by its arguments."""
     say = manner.say
-    if told := say.get(f"usage.{command.name}", ""):
-        return told
+    if (told := f"usage.{command.name}") in say:
+        return say(told, command=manner.typed(command))
     words = (_asked_for(one, say) for one in arguments(command) if not _comes_by_itself(one))
     return say("usage.plain", how=" ".join((manner.typed(command), *words)))
 

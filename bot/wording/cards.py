@@ -7,7 +7,6 @@ from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import YES, Opinion, Unscreened
 from bot.core.incidents.card import Button, Card, Line, Tone, buttons, masked, tone
-from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import Call, History, Review
 from bot.core.rules.actions import AWAY, DEFECT, Action, Answer, DeletePost, Flag, Inform, Outcome, Refused
@@ -145,11 +144,6 @@ def answer(planned: PlannedAction, given: Answer, say: Texts) -> str:
 def informed(community: Community, given: Inform, say: Texts) -> str:
     """What a member reads who has pointed to a message."""
     return say(f"flag.{'acted' if given.acted else 'dismissed'}", group=community.name or say["flag.here"])
-
-
-def objected(case: Case, say: Texts) -> str:
-    """What moderators read of an objection to a deed by hand: where its words are, which stay on record alone."""
-    return say("case.objected", case=case.number, kind=say[f"case_kind.{case.kind}"])
 
 
 def outcome_line(action: Action, outcome: Outcome | None, say: Texts, called: str = "") -> str:

@@ -107,14 +107,15 @@ def held(community: CommunityRef, member: str, kind: str, besides: int | None, n
 
 
 def read(row: AnyRow) -> Sanction:
+    told = codec.read_words(row.words)
     return Sanction(
         case=row.number,
         code=row.code,
         kind=row.kind,
-        member=Person(row.member or "", codec.read_words(row.words).member),
+        member=Person(row.member or "", told.member),
         begins_at=row.begins_at,
         ends_at=row.ends_at,
-        moderator=row.imposed_by or "",
+        moderator=Person(row.imposed_by or "", told.moderator),
     )
 
 

@@ -226,7 +226,7 @@ class Sanction:
     member: Person
     begins_at: datetime
     ends_at: datetime | None = None
-    moderator: str = ""
+    moderator: Person = Person("")
 
 
 class Look(StrEnum):

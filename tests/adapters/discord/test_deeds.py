@@ -157,7 +157,7 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
             sent = wire.submit(place.minji, dm, press.modal, words)
             await until(lambda: sent.message_id and not sent.loading)
             assert wire.backend.get_message(dm, sent.message_id).content == say["appeal.heard"]
-            await until(lambda: any(f"/uphold {case}" in one.content for one in mods.values()))
+            await until(lambda: any(f"`/기각` {case}" in one.content for one in mods.values()))
             assert not any(words in one.content for one in mods.values()), "what nobody empties says nothing"
 
         await objects(1, "제가 아닙니다 @everyone", "mute", lasting="2h")

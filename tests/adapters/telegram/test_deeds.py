@@ -133,7 +133,9 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
         await server.until(lambda: asked in said(private)[-1])
         server.post(private, MINJI, "제가 아닙니다 @jisu_admin")
         await server.until(lambda: say["appeal.heard"] in said(private))
-        await server.until(lambda: any("/case 1" in one and "/uphold 1" in one for one in said(office.room)))
+        await server.until(
+            lambda: any("/기록 1" in one and "/기각 1" in one and "(채팅 금지)" in one for one in said(office.room))
+        )
         assert not any("제가 아닙니다" in one for one in said(office.room)), "what nobody empties says nothing"
         assert "제가 아닙니다" in await office.told("/case 1", chat=office.room)
         assert "#1" in await office.told("/uphold 1", chat=office.room)

@@ -240,7 +240,9 @@ async def test_b8_in_a_topic_a_command_that_answers_nothing_does_not_hit_its_cre
         message_thread_id=3,
     )  # fmt: skip
     inside = {"reply_to_message": topic, "is_topic_message": True, "message_thread_id": topic["message_id"]}
-    assert (await command(here, here.group, 1, "/exempt", **inside))["text"] == say["telegram.usage.exempt"]
+    assert (await command(here, here.group, 1, "/exempt", **inside))["text"] == say(
+        "telegram.usage.exempt", command="/예외"
+    )
     assert (await command(here, here.group, 7, "/flag", **inside))["text"] == say["telegram.usage.flag"]
     assert settings(here).exempt_roles == frozenset()
     assert by_bot(room) == []

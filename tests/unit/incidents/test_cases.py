@@ -1,11 +1,14 @@
 """What moderators did by hand, and took back, as the record words it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.core.incidents.case import Case, CaseKind, CaseState, Person
-from bot.core.moderators.answer import Lines, said
+from bot.core.incidents.case import Case, CaseKind, CaseState, Person, Sanction
+from bot.core.moderators.answer import Lines, Member, said
+from bot.core.moderators.commands.record import _line as in_a_line
+from bot.core.moderators.commands.record import _runs as what_runs
 from bot.core.rules.actions import (
     Action,
     Answer,
@@ -22,7 +25,7 @@ from bot.core.rules.actions import (
     Warn,
 )
 from bot.core.text.catalogue import texts_on
-from bot.wording.answered import lines
+from bot.wording.answered import lines, mentioned, objected
 from tests.builders import NOW
 from tests.unit.moderators.test_commands import Plain
 
@@ -72,3 +75,28 @@ def test_the_word_beside_a_deed_is_no_warning() -> None:
     assert done(case(CaseKind.MUTE, TOLD, MUTED)) == "회원에게 알림 완료 · 채팅 금지 완료"
     assert done(case(CaseKind.WARN, TOLD)) == "경고 완료"
     assert done(case(CaseKind.INCIDENT, TOLD, MUTED)) == "경고 완료 · 채팅 금지 완료"
+
+
+def test_an_objection_names_the_commands_and_the_deed_as_the_network_does() -> None:
+    told = objected(case(CaseKind.MUTE, MUTED), Plain(texts_on("telegram", "ko")))
+    assert all(one in told for one in ("(채팅 금지)", "/case 2", "/undo 2", "/uphold 2"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "whom", "words", "shown"),
+    [
+        (CaseKind.BAN, Person("7", "민지"), "사기", "차단 · 되돌림 · <7> · <2> · 사기"),
+        (CaseKind.BAN, Person("7", "민지"), "", "차단 · 되돌림 · <7> · <2>"),
+        (CaseKind.PURGE, Person(""), "광고", "메시지 청소 · 되돌림 · <2> · 광고"),
+        (CaseKind.LOCK, Person(""), "", "문 닫기 · 되돌림 · <2>"),
+    ],
+)
+def test_a_line_of_the_record_has_no_room_for_nothing(kind: CaseKind, whom: Person, words: str, shown: str) -> None:
+    line = in_a_line(replace(case(kind, words=words), member=whom))
+    assert lines(Lines.of(line), Plain(texts_on("telegram", "ko"))) == f"#2 · 05-15 21:00 · {shown}"
+
+
+def test_what_runs_says_who_imposed_it_by_name() -> None:
+    """Telegram tells no name of who never wrote to the bot: a number stood there."""
+    running = Sanction(case=2, kind="ban", member=Person("7", "민지"), begins_at=NOW, moderator=Person("2", "지수"))
+    assert Member("2", "지수") in mentioned(what_runs(running))

@@ -24,9 +24,9 @@ from bot.core.moderators.commands.overview import Setup, Try
 from bot.core.moderators.commands.record import Case, History, Search, Why
 from bot.core.moderators.commands.reports import Report, ReportSchedule
 from bot.core.moderators.commands.settings import Bots, Pause, Threshold
-from bot.core.moderators.reading import meant, names, read
+from bot.core.moderators.reading import as_typed, meant, names, read
 from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
-from bot.wording.answered import lines
+from bot.wording.answered import lines, usage
 
 HOUR = timedelta(hours=1)
 
@@ -210,6 +210,24 @@ def test_an_answer_is_put_into_words() -> None:
     assert lines(Lines.of(said("setting.is", label="setting.mode", value="*a*")), manner) == "Mode: a"
     assert lines(Usage(Pause), manner) == "Usage: /pause [lasting]"
     assert lines(Usage(Why), manner) == "Usage: /why incident"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_group_is_told_to_type_is_read_when_it_is_typed(language: str) -> None:
+    say, tried = texts_on("telegram", language), 0
+    examples = {
+        r"사건번호|incident number|INCIDENT": "7", "번호|NUMBER": "1", r"(회원|운영자|USER_)ID": "123456",
+        r" (를|가|shows|as|in) .*": "",
+    }  # fmt: skip
+    for name in ("bots", "why", "pause", "report", "purge", "search"):
+        (command,) = (one for one in TABLE if one.name == name)
+        for typed in re.findall(r"\{command\} ([^,.(;]+)", say[f"usage.{name}"]):
+            for word, example in examples.items():
+                typed = re.sub(word, example, f" {typed}")
+            tried += 1
+            assert understood(as_typed(command, say), typed.strip()), f"{name}: {typed}"
+    assert tried > 20
+    assert usage(Pause, Plain(say)).count("/pause ") == 3, "as it is called where it is typed"
 
 
 def test_who_names_an_incident_is_known() -> None:

@@ -10,16 +10,17 @@ import discord
 from adapters.chat.discord.acting.bans import BAN_DELETES, Bans
 from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
 from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
-from adapters.chat.discord.moderators.asking import LONGEST, plain, rights_of
+from adapters.chat.discord.moderators.asking import LONGEST, rights_of
 from adapters.chat.discord.moderators.cards.raids import RaidCards
+from adapters.chat.discord.moderators.manner import GuildManner
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.case import Case, CaseKind, Sanction
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Ban, Done, Gone, Kick, Outcome, Refused, Timeout, Unsanction
-from bot.core.text.catalogue import LANGUAGES, Texts, texts
-from bot.wording.cards import objected
+from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
+from bot.wording.answered import objected
 
 CLOSE = 2.0  # seconds by which the end of a time-out may differ from what we have asked for
 
@@ -108,10 +109,12 @@ class ByHand:
         """What somebody has to say to a deed, of which there is no card; or a raid, which has its own."""
         if case.kind is CaseKind.RAID:
             return await self._raids.show(planned, case, say)
-        channel = self.desk.community(planned.message.community).moderators_channel
-        if channel is None:
+        community = planned.message.community
+        if (channel := self.desk.community(community).moderators_channel) is None:
             return Refused(say["discord.no_channel"])
-        room, told = self.client.get_partial_messageable(int(channel)), plain(objected(case, say))[:LONGEST]
+        here, timezone = self.client.get_guild(int(community.id)), self.desk.schedule(community).timezone
+        told = objected(case, GuildManner(texts_on("discord", planned.language), timezone, here))[:LONGEST]
+        room = self.client.get_partial_messageable(int(channel))
         quiet = discord.AllowedMentions.none()
         posting = room.send(told, nonce=f"{planned.id}-case", allowed_mentions=quiet)
         return await _done(posting, say, "send_messages")

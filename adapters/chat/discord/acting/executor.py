@@ -262,7 +262,8 @@ def audit_reason(planned: PlannedAction, say: Texts) -> str:
     reason = planned.reason.in_(planned.language)
     text = say("discord.audit", case=planned.number, reason=reason)
     if planned.case:
-        text = f"{mark(planned.case, say)} {planned.case.moderator.name}: {reason}"
+        by = planned.case.moderator.name
+        text = f"{mark(planned.case, say)} {f'{by}: {reason}' if reason else by}"
         text = crowd(planned.case) if isinstance(planned.action, Ban) and planned.action.wipes else text
     while len(quote(text, safe="/ ")) > LONGEST_REASON:
         text = text[:-1]

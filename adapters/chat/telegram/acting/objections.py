@@ -4,19 +4,19 @@ from telegram import Bot
 from telegram.error import BadRequest, Forbidden
 
 from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.moderators.manner import GroupManner
 from adapters.chat.telegram.text import LONGEST, cut
 from bot.core.incidents.case import Case
 from bot.core.rules.actions import Done, Outcome, Refused
-from bot.core.text.catalogue import Texts
-from bot.wording.cards import objected
+from bot.wording.answered import objected
 
 
-async def pass_on(bot: Bot, limiter: Limiter, room: str | None, case: Case, say: Texts) -> Outcome:
+async def pass_on(bot: Bot, limiter: Limiter, room: str | None, case: Case, manner: GroupManner) -> Outcome:
     if room is None:
-        return Refused(say["telegram.no_moderators_chat"])
+        return Refused(manner.say["telegram.no_moderators_chat"])
     try:
         async with limiter.turn(int(room), Lane.CARD):
-            sent = await bot.send_message(int(room), cut(objected(case, say), LONGEST))
+            sent = await bot.send_message(int(room), cut(objected(case, manner), LONGEST))
     except (BadRequest, Forbidden):
-        return Refused(say["telegram.no_moderators_chat"])
+        return Refused(manner.say["telegram.no_moderators_chat"])
     return Done(f"{room}/{sent.message_id}")

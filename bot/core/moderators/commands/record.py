@@ -174,7 +174,8 @@ def _page(found: Sequence[cases.Case]) -> Iterator[Said]:
 
 
 def _line(case: cases.Case) -> Said:
-    return Said("case.line", _facts(case))
+    line = Said("case.line" if case.member.id else "case.line_of_nobody", _facts(case))
+    return said("case.with_words", line=line, words=_short(case.words)) if case.words else line
 
 
 def _in_full(case: cases.Case) -> Iterator[Said]:
@@ -189,20 +190,19 @@ def _in_full(case: cases.Case) -> Iterator[Said]:
     if case.objection:
         yield said("case.is", label="case.objection", value=case.objection)
     if case.incident is not None:
-        yield said("case.incident")
+        yield said("case.incident", case=case.number, command=Why)
     if case.outcomes:
         yield said("case.is", label="case.done", value=case)
 
 
 def _facts(case: cases.Case) -> dict[str, object]:
-    whom = _member(case.member) if case.member.id else ""
     by = _member(case.moderator) if case.moderator.id else said("case.by_rules")
     facts: dict[str, object] = {"case": case.number, "kind": case.kind, "state": case.state, "at": case.opened_at}
-    return facts | {"whom": whom, "by": by, "words": _short(case.words)}
+    return facts | {"whom": _member(case.member), "by": by}
 
 
 def _runs(sanction: cases.Sanction) -> Said:
-    by = Member(sanction.moderator) if sanction.moderator else said("case.by_rules")
+    by = _member(sanction.moderator) if sanction.moderator.id else said("case.by_rules")
     kind = said("action.ban" if sanction.kind == "ban" else "action.timeout")
     facts: dict[str, object] = {"case": sanction.case, "whom": _member(sanction.member), "kind": kind, "by": by}
     if sanction.ends_at is None:

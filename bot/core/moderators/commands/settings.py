@@ -187,7 +187,7 @@ class Bots(Command, name="bots", right=Right.MANAGE):
         yield from (_line(number, *one, now) for number, one in enumerate(seen[:MOST_SHOWN], 1))
         if not seen:
             yield said("bots.none")
-        yield said("bots.how")
+        yield said("bots.how", command=type(self))
 
 
 def _line(number: int, bot: Bot, judged: bool, now: Community) -> Said:

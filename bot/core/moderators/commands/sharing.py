@@ -49,7 +49,8 @@ class ShareWith(Command, name="share_with", right=Right.OWN, group="share"):
         if not begun:
             return Lines.of(said("share.waits", ours=name_of(asked.community), command=type(self)))
         told = tuple(said(f"shared.{what}") for what in begun)
-        await asked.host.tell_moderators(said("share.told", by=asked.by.name, other=_called(desk, other), what=told))
+        begins = said("share.told", by=asked.by.name, other=_called(desk, other), what=told, command=ShareLeave)
+        await asked.host.tell_moderators(begins)
         here = asked.community_name or asked.community.id
         await desk.sharing.tell(desk.community(other), lambda _, say: say("share.told_there", other=here))
         return Lines.of(said("share.begun", other=_called(desk, other), what=told))

@@ -12,7 +12,7 @@ import pytest
 from adapters.chat.discord.acting.executor import audit_reason
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.message import Message
-from bot.core.incidents.case import CaseKind, Order, Person, native
+from bot.core.incidents.case import Case, CaseKind, CaseState, Order, Person, native
 from bot.core.rules.actions import (
     Ban,
     Care,
@@ -395,6 +395,13 @@ def test_d64_the_reason_fits_the_audit_log_however_it_is_counted() -> None:
         assert await heard.chat.perform(planned) == Done()
         (call,) = place.wire.made("DELETE", "/messages/")
         assert call.reason == reason
+        by_hand = Case(
+            number=2, kind=CaseKind.BAN, state=CaseState.RESOLVED, opened_at=message.sent_at,
+            member=Person("7"), moderator=Person("2", "지수"),
+        )  # fmt: skip
+        for words, said in (("사기", "지킴이 기록 #2: 지수: 사기"), ("", "지킴이 기록 #2: 지수")):
+            ordered = replace(planned, action=Ban(), case=by_hand, reason=Reason(ko=words, en=words))
+            assert audit_reason(ordered, texts("ko")) == said
 
     play(scene)
 

@@ -272,8 +272,9 @@ def test_sanctions_run_whoever_imposed_them_and_end(url: str) -> None:
         await office.cases.open(HERE, order(CaseKind.BAN, Person("6"), actions=(Ban(),)))
         await office.do_all()
         assert await office.running() == [(3, "ban"), (2, "ban"), (1, "timeout")]
-        ends = [one.ends_at for one in await office.cases.running(HERE, most=9)]
-        assert ends == [None, NOW + HOUR, later(600)]
+        runs = await office.cases.running(HERE, most=9)
+        assert [one.ends_at for one in runs] == [None, NOW + HOUR, later(600)]
+        assert [one.moderator for one in runs] == [JISU, JISU, Person("")]
         assert [one.case for one in await office.cases.running(HERE, most=9, member="8")] == [2]
         await office.clock.advance(601)
         assert await office.running() == [(3, "ban"), (2, "ban")]

@@ -95,7 +95,7 @@ async def test_who_is_on_it_is_silenced_where_the_group_wants_that_and_it_is_a_c
         (case,) = deeds(here)
         assert (case.kind, case.member.id, case.moderator.id) == (CaseKind.MUTE, str(SPAMMER), "")
         assert [type(action) for action, _ in case.outcomes] == [Warn, Timeout] and "CAS" in case.words
-        assert "7일" in said(room)[-1] and "/undo 1" in said(room)[-1]
+        assert "7일" in said(room)[-1] and "/되돌리기 1" in said(room)[-1]
         await here.desk.deeds.cases.undo(group_ref(GROUP), 1, by="2", at=NOW)
         here.server.set_member(here.group, SPAMMER, "left", by=SPAMMER)
         await come(here, SPAMMER)

@@ -138,7 +138,7 @@ async def test_what_makes_no_sense_is_explained(here: Stage) -> None:
     await ask(here, "/report 2026-02-30")
     assert told(here.group) == say("report.no_period", given="2026-02-30")
     await ask(here, "/report sometime")
-    assert told(here.group) == say["telegram.usage.report"]
+    assert told(here.group) == say("telegram.usage.report", command="/보고")
 
 
 @played

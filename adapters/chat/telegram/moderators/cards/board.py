@@ -12,6 +12,7 @@ from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.cards.drawing import Drawn, drawn
 from adapters.chat.telegram.moderators.cards.posted import NO_PREVIEW, REMEMBERED, Posted, PostedCards
 from adapters.chat.telegram.moderators.cards.raids import RaidCards
+from adapters.chat.telegram.moderators.manner import GroupManner
 from adapters.chat.telegram.moderators.problems import Complaints
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.text import LONGEST, cut, units
@@ -23,7 +24,7 @@ from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Done, Escalate, Gone, Outcome, Refused
-from bot.core.text.catalogue import Texts, texts
+from bot.core.text.catalogue import Texts, texts, texts_on
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
 NAMING = (
@@ -56,7 +57,9 @@ class CardBoard:
             raids = RaidCards(bot=self.bot, limiter=self.limiter, members=self.members, desk=self.desk)
             return await raids.show(planned, planned.case, say)
         if planned.case:
-            return await pass_on(self.bot, self.limiter, community.moderators_channel, planned.case, say)
+            timezone = self.desk.schedule(message.community).timezone
+            manner = GroupManner(texts_on("telegram", planned.language), timezone, {})
+            return await pass_on(self.bot, self.limiter, community.moderators_channel, planned.case, manner)
         outcome: Outcome = Refused(say["telegram.no_moderators_chat"])
         if community.moderators_channel is not None:
             outcome = await self._show_in(int(community.moderators_channel), planned, say)
