@@ -20,12 +20,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, InvalidURL, TCPConnector
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, InvalidURL, TCPConnector
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from bot.core.base.bounded import beginning
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
-from bot.core.base.waiting import Backoff
+from bot.core.base.waiting import Backoff, seconds_asked
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.limit import Limit
 
@@ -34,6 +35,7 @@ _log = structlog.get_logger(__name__)
 ATTEMPTS = 3  # of one request, each on another replica where there is one
 FAILURES = 3  # in a row open a replica's circuit
 OPEN_FOR = Backoff(first=0.5, longest=30.0)  # how long a circuit stays open
+ASKED = 60.0  # seconds at most that it stays open because the server asks for it
 AIM = 0.5  # seconds that a server may take for what it is given at once
 LARGEST = 64 << 20  # bytes of an answer
 FIRST = 512  # tokens that it is given at once, until it has shown what it can
@@ -268,7 +270,8 @@ class Replicas:
             )
         try:
             async with self._session.post(url, json=body) as response:
-                reply = _Reply(response.status, response.headers.get("Retry-After", ""), await _content(response))
+                content = await beginning(response.content, LARGEST + 1)
+                reply = _Reply(response.status, response.headers.get("Retry-After", ""), content)
         except TimeoutError:
             raise _Failed("no answer within {seconds:g} s", seconds=self.timeout) from None
         except InvalidURL:
@@ -277,6 +280,8 @@ class Replicas:
             ) from None
         except ClientError as error:
             raise _Failed(type(error).__name__) from None
+        if len(content) > LARGEST:
+            raise _Failed("an endless answer")
         if reply.status in (401, 403):
             raise Broken(
                 "{server}: the guard server refuses our token; set {variable} or [{section}] token",
@@ -295,7 +300,7 @@ class Replicas:
             raise _Failed("a page instead of an answer")  # by what stands before a server that is gone
         if reply.status in (200, 400, 404, 413, 422):
             return reply
-        raise _Failed(f"HTTP {reply.status}", retry_after=_seconds(reply.retry_after))
+        raise _Failed(f"HTTP {reply.status}", retry_after=seconds_asked(reply.retry_after, ASKED))
 
     async def aclose(self) -> None:
         if self._session:
@@ -316,18 +321,6 @@ def _read(replica: _Replica, reply: _Reply, *, read: Callable[[Any], Found], alo
     return found
 
 
-async def _content(response: ClientResponse) -> bytes:
-    """Raises _Failed where it is more than any answer."""
-    if response.content_length is not None and response.content_length <= LARGEST:
-        return await response.read()
-    content = bytearray()
-    async for piece in response.content.iter_chunked(65_536):
-        content += piece
-        if len(content) > LARGEST:
-            raise _Failed("an endless answer")
-    return bytes(content)
-
-
 def _shown(url: str) -> str:
     return url.partition("//")[2].partition("/")[0].rpartition("@")[2]
 
@@ -338,10 +331,3 @@ def _knows_no_such_model(content: bytes) -> bool:
         return "does not exist" in json.loads(content)["error"]["message"]
     except (ValueError, KeyError, TypeError):
         return False
-
-
-def _seconds(retry_after: str) -> float | None:
-    try:
-        return min(max(float(retry_after), 0.0), 2 * OPEN_FOR.longest) or None
-    except ValueError:
-        return None

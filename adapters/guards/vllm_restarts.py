@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -38,6 +39,7 @@ class RestartingEngine:
         self._engine = start()
         self._failures = 0  # since it last answered
         self._starting: asyncio.Task[None] | None = None
+        self._is_closed = False
         self._with: Counter[int] = Counter()  # what is with the engine
         self._deaths: Bounded[int, int] = Bounded(1024)  # of those that were with it when it died
         self._alone: int | None = None
@@ -87,6 +89,7 @@ class RestartingEngine:
             self._failures = 0
 
     async def close(self) -> None:
+        self._is_closed = True
         if self._starting:
             self._starting.cancel()
         engine, self._engine = self._engine, None
@@ -100,37 +103,43 @@ class RestartingEngine:
                 if dead:
                     await _beside(dead.shutdown)
                     dead = None
-                engine = await _beside(self._start)
+                await _beside(self._start, self._took_up)
             except Broken as error:
                 self._failures += 1
                 _log.error("the vLLM engine does not start", reason=error, time=self._failures)
                 continue
-            self._engine = engine
-            _log.info("the vLLM engine is back")
             return
 
+    def _took_up(self, engine: Any) -> None:
+        if self._is_closed:  # while it was starting
+            engine.shutdown()
+            return
+        self._engine = engine
+        _log.info("the vLLM engine is back")
 
-async def _beside(work: Callable[[], Found]) -> Found:
-    """In a thread that keeps nobody from stopping: a start takes minutes."""
+
+async def _beside(work: Callable[[], Found], take: Callable[[Found], None] = lambda _: None) -> None:
+    """In a thread that keeps nobody from stopping: a start takes minutes. What it gives is taken, though nobody waits
+    any more."""
     loop = asyncio.get_running_loop()
-    done: asyncio.Future[Found] = loop.create_future()
+    done: asyncio.Future[None] = loop.create_future()
 
-    def tell(found: Found | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error:
+    def succeed(found: Found) -> None:
+        take(found)
+        if not done.done():
+            done.set_result(None)
+
+    def fail(error: BaseException) -> None:
+        if not done.done():
             done.set_exception(error)
-        else:
-            done.set_result(found)  # type: ignore[arg-type]
 
     def run() -> None:
-        found, failed = None, None
         try:
-            found = work()
+            tell = partial(succeed, work())
         except BaseException as error:
-            failed = error
+            tell = partial(fail, error)
         if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, found, failed)
+            loop.call_soon_threadsafe(tell)
 
     Thread(target=run, daemon=True).start()
-    return await done
+    await done

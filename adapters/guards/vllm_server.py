@@ -346,8 +346,11 @@ def _text_and_tokens(choice: Mapping[str, Any]) -> tuple[str, list[Token]]:
 
 
 def _probabilities(logprobs: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Raises ValueError where one is the logarithm of none."""
     found: dict[str, float] = {}
     for token, logprob in logprobs:
+        if not logprob < math.inf:  # nor is it where it is not a number
+            raise ValueError("not a probability")
         found[token] = found.get(token, 0.0) + math.exp(min(0.0, logprob))
     return found
 

@@ -2,6 +2,7 @@
 and an answer that says "죄송" a refusal. What it is to do wrong stands in `trouble`."""
 
 import asyncio
+import gzip
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -11,12 +12,14 @@ from aiohttp import web
 
 MODEL = "iknow-lab/llama-3.2-3B-wildguard-ko-2410"
 SURE = 0.97
+BOMB = gzip.compress(b'{"choices": "' + b" " * (8 << 20) + b'"}')
 _ANCHORS = ("Harmful request:", "Response refusal:", "Harmful response:")
 
 
 class GuardServer:
     """`trouble`: "" for none, an HTTP status, "hang", "garbage" (200, no JSON), "empty" (JSON, nothing in it),
-    "nonsense" (a well-formed answer that no guard gives), "unsure" (hardly any probability on the labels). A text that
+    "nonsense" (a well-formed answer that no guard gives), "unsure" (hardly any probability on the labels), "nan" and
+    "inf" (that for every log-probability), "bomb" (much more than any answer, compressed to very little). A text that
     says "이상한" always gets nonsense. After `answers` requests every other one hangs. `classifies`: it serves the
     model as a classifier, and nothing else; of the labels alone, or `by_token` beside others. `by_priority`: it takes
     priorities, as `--scheduling-policy priority` makes it."""
@@ -106,6 +109,8 @@ class GuardServer:
                 await asyncio.Event().wait()
             case "garbage":
                 return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
+            case "bomb":
+                return web.Response(body=BOMB, headers={"Content-Encoding": "gzip"})
             case "empty":
                 return web.json_response({"choices": []})
         if body.get("priority") and not self.by_priority:
@@ -144,6 +149,8 @@ def _choice(prompt: str, body: Mapping[str, Any], *, chat: bool, trouble: str) -
         places = [("나는", {}), (" 곰", {}), ("이다", {})]
     if trouble == "unsure":
         places = [(token, {word: chance / 4 for word, chance in likely.items()}) for token, likely in places]
+    if trouble in ("nan", "inf"):
+        places = [(token, dict.fromkeys(likely, math.exp(float(trouble)))) for token, likely in places]
     truncated = len(places) > body["max_tokens"] or forced
     places = places[: body["max_tokens"]]
     text = "".join(token for token, _ in places)

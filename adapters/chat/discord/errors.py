@@ -10,6 +10,7 @@ import discord
 from adapters.chat.pacing import alone
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.waiting import seconds_asked
 from bot.core.rules.actions import Done, Gone, Outcome, Refused
 from bot.core.text.catalogue import Texts
 
@@ -30,7 +31,7 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
     except discord.Forbidden as error:
         return Refused(_known(error, say) or missing([needs], say))
     except discord.RateLimited as error:
-        raise Unavailable("Discord limits the rate", retry_after=error.retry_after) from error
+        raise Unavailable("Discord limits the rate", retry_after=seconds_asked(error.retry_after)) from error
     except discord.DiscordServerError as error:
         raise Unavailable("Discord answered {status}", status=error.status) from error
     except discord.HTTPException as error:

@@ -5,8 +5,9 @@ only by going beyond it, and every 429 counts towards a ban of our address (D19)
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import IntEnum
@@ -22,6 +23,7 @@ from adapters.chat.server_time import NetworkClock
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.base.waiting import seconds_asked
 
 LONGEST_TIMEOUT = timedelta(days=27, hours=23)  # 28 days and more are refused (D27)
 PER_SECOND = 45.0  # of Discord's 50: both clocks and every network hop add some unevenness
@@ -29,6 +31,9 @@ SLOWEST = 0.2  # a second, however many processes share that
 BURST = 3  # requests that may go at once after a quiet moment
 FAIR = 15  # every so many turns the longest wait is ended, whatever comes first otherwise
 KEYS = 10_000  # whose next turns are remembered
+
+
+_RESETS = ("X-RateLimit-Reset", "X-RateLimit-Reset-After")  # since 1970, and from now
 
 
 class Rank(IntEnum):
@@ -140,11 +145,13 @@ class Limiter:
         answer = request.response
         if "/api/v" in request.url.path and answer.status < 429 and not await _is_from_discord(answer):
             raise aiohttp.ClientPayloadError("an answer that is not Discord's")
+        if not all(seconds_asked(wait) is not None for wait in await _waits(answer)):
+            raise aiohttp.ClientPayloadError("a wait that is not a number of seconds")  # discord.py would do so
         self.clock.hear(answer.headers.get("Date", ""))
         self.invalid.note(answer.status, answer.headers.get("X-RateLimit-Scope", ""))
         if answer.status == 429 and "X-RateLimit-Global" in answer.headers:
             # Somebody else uses our address, or Discord counts otherwise: whoever waits would only be sent back, too.
-            self._closed_until = self.clock.monotonic() + float(answer.headers.get("Retry-After", 1))
+            self._closed_until = self.clock.monotonic() + (seconds_asked(answer.headers.get("Retry-After")) or 1.0)
 
     def _is_answer(self, path: str) -> bool:
         return "/interactions/" in path or f"/webhooks/{self.application_id}/" in path
@@ -157,6 +164,15 @@ async def _is_from_discord(answer: aiohttp.ClientResponse) -> bool:
     lists = answer.status < 300 and answer.method in ("GET", "PUT")  # what was done or refused is told of in an object
     whole = (b"{}", b"[]") if lists else (b"{}",)
     return not said or (answer.content_type == "application/json" and said[:1] + said[-1:] in whole)
+
+
+async def _waits(answer: aiohttp.ClientResponse) -> list[object]:
+    """All that discord.py goes by."""
+    waits: list[object] = [answer.headers[name] for name in _RESETS if name in answer.headers]
+    if answer.status == 429 and "Via" in answer.headers and answer.content_type == "application/json":
+        with suppress(ValueError, RecursionError, AttributeError):
+            waits.append(json.loads(await answer.read()).get("retry_after"))
+    return waits
 
 
 @dataclass(slots=True, kw_only=True)

@@ -25,8 +25,11 @@ from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 from adapters.chat.server_time import NetworkClock
+from bot.core.base.bounded import beginning
+from bot.core.base.waiting import seconds_asked
 
 CONNECTIONS = 256  # at once
+LARGEST = 64 << 20  # bytes of an answer, or of a file
 CONNECTS = 5.0  # seconds for a connection, waiting for a free one included
 
 #: The call has not left this machine.
@@ -88,11 +91,14 @@ class AiohttpRequest(BaseRequest):
                 headers={"User-Agent": self.USER_AGENT},
                 proxy=self._proxy(there.scheme, there.netloc),
             ) as answer:
-                status, date, said = answer.status, answer.headers.get("Date", ""), await answer.read()
+                status, date = answer.status, answer.headers.get("Date", "")
+                said = await beginning(answer.content, LARGEST + 1)
         except TimeoutError as error:
             raise TimedOut from error
         except (ClientError, OSError) as error:
             raise NetworkError(type(error).__name__) from error
+        if len(said) > LARGEST:
+            raise OddAnswer("an endless answer")
         if not 200 <= status <= 299 and status != 413:  # a proxy, too, may say that it is too much
             self.parse_json_payload(said)
         if self._clock:
@@ -106,6 +112,11 @@ class AiohttpRequest(BaseRequest):
             said = json.loads(payload)
         except (ValueError, RecursionError):
             raise OddAnswer("not JSON") from None
+        match said:
+            case {"ok": False, "parameters": {"retry_after": wait}} if wait:
+                if (seconds := seconds_asked(wait)) is None:
+                    raise OddAnswer("a wait that is not a number of seconds")
+                said["parameters"]["retry_after"] = seconds
         match said:
             case {"ok": True, "result": _} | {"ok": False, "error_code": int(), "description": str()}:
                 return cast(dict[str, Any], said)

@@ -1,7 +1,8 @@
-"""What is remembered of so many things at most: what was set longest ago is forgotten first."""
+"""What is remembered of so many things at most: what was set longest ago is forgotten first. And of what somebody sends
+as much as may be held."""
 
 from collections import OrderedDict
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -25,3 +26,18 @@ class Bounded(OrderedDict[Key, Value]):
         """What stands there, or else from now on `default`."""
         self[key] = value = self.get(key, default)
         return value
+
+
+class Stream(Protocol):
+    """Gives `n` bytes at most, b"" at its end; of what comes compressed as they are afterwards."""
+
+    async def read(self, n: int, /) -> bytes: ...
+
+
+async def beginning(stream: Stream, most: int) -> bytes:
+    """All of it, or the first `most` bytes where it is longer. The length that was announced is not gone by: it is that
+    of what is compressed."""
+    content = bytearray()
+    while piece := await stream.read(min(65_536, most - len(content))):
+        content += piece
+    return bytes(content)

@@ -1,7 +1,8 @@
-"""A wake-up from one stage to the next: work has come; how long to wait after a failure; and patience with a port that
-is away for a while."""
+"""A wake-up from one stage to the next: work has come; how long to wait after a failure, and after being asked to; and
+patience with a port that is away for a while."""
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -67,6 +68,16 @@ class Backoff:
         """`failures` in a row, from 1; `asked` is what the other side wants, which goes before."""
         doubled = self.first * 2.0 ** min(failures - 1, 32)  # beyond that every `longest` is reached
         return asked or min(doubled, self.longest) * (1 + self.chance()) / 2
+
+
+def seconds_asked(said: object, longest: float = 86_400.0) -> float | None:
+    """The seconds that the other side asks us to wait, in whatever form; of more than `longest` no more, after which
+    it may ask again. None where that is no time: nothing wakes whoever waits for a NaN."""
+    try:
+        seconds = float(said)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return min(seconds, longest) if seconds >= 0 and math.isfinite(seconds) else None
 
 
 USUAL = Backoff(first=0.1, longest=3.0)  # whoever waits shall be back soon after the port is

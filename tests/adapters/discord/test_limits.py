@@ -159,6 +159,20 @@ def test_after_a_global_429_everybody_waits() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize("scope", ["user", "global"])
+@pytest.mark.parametrize("wait", [float("nan"), float("inf"), -5.0])
+def test_a_limit_that_names_no_time_is_not_waited_for(scope: str, wait: float) -> None:
+    async def scene(place: Cafe, heard: Heard) -> None:
+        place.write("나쁜 말")
+        (message,) = await heard.until(1)
+        place.wire.trouble("DELETE", "/channels/", 429, retry_after=wait, scope=scope)
+        with pytest.raises(Unavailable):
+            await heard.chat.perform(place.planned(Delete(), message))
+        assert await heard.chat.perform(place.planned(Delete(), message)) == Done()
+
+    play(scene)
+
+
 # ---- lanes: nobody waits where deletions need the place
 
 

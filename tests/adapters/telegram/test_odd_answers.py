@@ -10,6 +10,7 @@ from aiohttp import web
 from telegram import Bot
 from telegram.error import Conflict, TelegramError
 
+from adapters.chat.telegram import requests
 from adapters.chat.telegram.errors import Lost, mapped
 from adapters.chat.telegram.receiving.arrivals import Contest
 from adapters.chat.telegram.requests import AiohttpRequest
@@ -43,6 +44,9 @@ ODD = {
     "a redirection": (302, PAGE),
     "a status of its own": (799, PAGE),
 }
+for no_time in ("NaN", "1e400", "-5", '"soon"'):
+    said = f'{{"ok":false,"error_code":429,"description":"","parameters":{{"retry_after":{no_time}}}}}'
+    ODD[f"a wait of {no_time}"] = 429, said.encode()
 
 
 def _odd(here: TelegramServer, method: str, kind: str) -> None:
@@ -108,6 +112,35 @@ def test_413_is_believed_whoever_says_it() -> None:
             server.odd["sendMessage"] = deque([(413, PAGE)])
             with pytest.raises(TelegramError, match=r"\(413\)"):
                 await bot.send_message(-1001, "말")
+            await request.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_without_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "LARGEST", 1000)
+
+    async def scenario() -> None:
+        async with TelegramServer() as server:
+            request = AiohttpRequest()
+            bot = Bot(TOKEN, base_url=f"{server.url}/bot", request=request, get_updates_request=request)
+            server.odd["deleteMessage"] = deque([(200, b'{"ok":true,"result":true' + b" " * 1000 + b"}")])
+            with pytest.raises(Lost), mapped(texts("ko")):
+                await bot.delete_message(-1001, 1)
+            await request.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_a_wait_of_years_is_no_longer_than_a_day() -> None:
+    async def scenario() -> None:
+        async with TelegramServer() as server:
+            request = AiohttpRequest()
+            bot = Bot(TOKEN, base_url=f"{server.url}/bot", request=request, get_updates_request=request)
+            server.fail("deleteMessage", Refusal(429, "Too Many Requests", retry_after=10**15))
+            with pytest.raises(Unavailable) as away, mapped(texts("ko")):
+                await bot.delete_message(-1001, 1)
+            assert away.value.retry_after == 86_400
             await request.shutdown()
 
     asyncio.run(scenario())

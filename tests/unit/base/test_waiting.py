@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.core.base.errors import Unavailable
-from bot.core.base.waiting import Backoff, patiently
+from bot.core.base.waiting import Backoff, patiently, seconds_asked
 from tests.fakes.clock import ManualClock
 
 
@@ -28,6 +28,13 @@ def test_a_pause_doubles_up_to_the_longest_and_what_was_asked_for_goes_before() 
     assert [longest.after(failures) for failures in (1, 2, 3, 4, 10_000)] == [0.5, 1.0, 2.0, 3.0, 3.0]
     assert [shortest.after(failures) for failures in (1, 2, 3, 4, 10_000)] == [0.25, 0.5, 1.0, 1.5, 1.5]
     assert longest.after(4, asked=70.0) == 70.0 and longest.after(4, asked=0.0) == 3.0
+
+
+def test_what_is_no_time_is_not_waited_for() -> None:
+    assert [seconds_asked(one) for one in ("7", 0.5, 0, " 2 ")] == [7.0, 0.5, 0.0, 2.0]
+    assert seconds_asked("1e300") == 86_400.0 and seconds_asked(90, 60.0) == 60.0
+    odd: list[object] = ["nan", "inf", "1e400", "-1", -0.5, float("nan"), 10**400, None, "", "Wed, 21 Oct", [], {}]
+    assert [seconds_asked(one) for one in odd] == [None] * len(odd)
 
 
 def test_those_who_wait_for_the_same_do_not_come_back_together() -> None:

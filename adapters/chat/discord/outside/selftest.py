@@ -13,6 +13,7 @@ from urllib.parse import quote
 from aiohttp import ClientError, ClientSession, ClientTimeout, WSMsgType
 
 from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.waiting import seconds_asked
 from bot.core.operations.outside.selftest import Ask, Outcome, Tried
 from bot.core.text.catalogue import Texts
 
@@ -89,7 +90,7 @@ class _Server:
                 if status != 429:
                     break
                 first, refused = number if first < 0 else first, refused + 1
-                await asyncio.sleep(float(answer["retry_after"]))
+                await asyncio.sleep(seconds_asked(answer["retry_after"]) or 1.0)
         took = round(time.monotonic() - began, 2)
         return Tried.found(
             "D22", 5 in (limit, first), deleted=len(posted), limit=limit, first_refused=first, refused=refused, s=took
@@ -164,4 +165,4 @@ class _Server:
             status, answer, _ = await self.call("POST", f"/channels/{room}/messages", {"content": content})
             if status != 429:
                 return str(answer["id"]) if status == 200 else ""
-            await asyncio.sleep(float(answer["retry_after"]))
+            await asyncio.sleep(seconds_asked(answer["retry_after"]) or 1.0)

@@ -26,7 +26,7 @@ from adapters.chat.discord.receiving.reading import (
     text_files,
     text_of,
 )
-from bot.core.base.bounded import Bounded
+from bot.core.base.bounded import Bounded, beginning
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Message
 
@@ -170,10 +170,7 @@ class Hearing:
             async with self.files.get(file.url, headers={"Range": f"bytes=0-{ATTACHED - 1}"}) as answer:
                 if answer.status not in (200, 206):
                     return ""
-                content = b""
-                while len(content) < ATTACHED and (chunk := await answer.content.read(ATTACHED - len(content))):
-                    content += chunk
-                return content.decode("utf-8", "replace")
+                return (await beginning(answer.content, ATTACHED)).decode("utf-8", "replace")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             _log.warning("text file not read", message=file.id, error=type(error).__name__)
             return ""

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
+from bot.core.base.bounded import beginning
+
 WITHIN = 3.0  # seconds for an answer, however slowly it comes
 LONGEST = 65_536  # bytes of it that are read
 
@@ -32,9 +34,7 @@ class Cas:
         try:
             asked = self._session.get(f"{self.url}/check", params={"user_id": member}, allow_redirects=False)
             async with asked as answer:
-                content = b""
-                while len(content) < LONGEST and (chunk := await answer.content.read(LONGEST - len(content))):
-                    content += chunk
+                content = await beginning(answer.content, LONGEST)
                 said = json.loads(content) if answer.status == 200 else None
         except (ClientError, OSError, TimeoutError, ValueError, RecursionError):
             return None

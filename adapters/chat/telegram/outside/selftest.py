@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.waiting import seconds_asked
 from bot.core.operations.outside.selftest import Ask, Outcome, Tried
 from bot.core.text.catalogue import Texts
 
@@ -77,7 +78,7 @@ class _Group:
         for id_ in posted:
             while (answer := await self.call("deleteMessage", chat_id=self.id, message_id=id_))[0] == 429:
                 refused += 1
-                await asyncio.sleep(answer[1]["parameters"]["retry_after"])
+                await asyncio.sleep(seconds_asked(answer[1]["parameters"]["retry_after"]) or 1.0)
         took = round(time.monotonic() - began, 2)
         return Tried.found("T50", not refused, deleted=len(posted), refused=refused, s=took)
 
@@ -146,4 +147,4 @@ class _Group:
             status, answer = await self.call("sendMessage", chat_id=self.id, text=".", disable_notification=True)
             if status != 429:
                 return int(answer["message_id"]) if status == 200 else 0
-            await asyncio.sleep(answer["parameters"]["retry_after"])
+            await asyncio.sleep(seconds_asked(answer["parameters"]["retry_after"]) or 1.0)

@@ -1,6 +1,7 @@
 """An engine that dies is started again; a message that kills it is found out, and its neighbours are not blamed."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ from adapters.guards.vllm_restarts import RestartingEngine
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.guarding.verdict import Exchange
 from tests.fakes.clock import ImpatientClock
+from tests.servers.waiting import until
 
 POISON, *FINE = (Exchange(prompt=f"{number}") for number in range(5))
 
@@ -89,6 +91,26 @@ def test_it_is_away_while_it_starts_and_comes_back_after_starts_that_fail() -> N
 def test_one_that_does_not_start_at_first_is_told_to_whoever_starts_it() -> None:
     with pytest.raises(Broken, match="no memory"):
         RestartingEngine(Engines(1), ImpatientClock())
+
+
+def test_one_that_is_still_starting_when_all_ends_does_not_go_on_alone() -> None:
+    async def check() -> None:
+        engines, starting, may_start = Engines(), threading.Event(), threading.Event()
+
+        def start() -> Engine:
+            if engines.started:
+                starting.set()
+                may_start.wait()
+            return engines()
+
+        running = RestartingEngine(start, ImpatientClock())
+        running.died(running.engine)
+        await until(starting.is_set)
+        await running.close()
+        may_start.set()
+        await until(lambda: len(engines.started) == 2 and engines.started[1].shut_down)
+
+    asyncio.run(check())
 
 
 def test_what_it_dies_of_is_given_up_and_what_was_beside_it_is_answered() -> None:

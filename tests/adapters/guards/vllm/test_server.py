@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.guards import vllm_replicas
 from adapters.guards.dialects import DIALECTS, LOW_LABEL_MASS, UNPARSEABLE, Piece
 from adapters.guards.vllm_replicas import FAILURES, ODD, NoAnswer
 from adapters.guards.vllm_server import Encoding, VllmServers
@@ -234,6 +235,35 @@ def test_a_server_that_is_too_busy_is_left_alone_for_as_long_as_it_says() -> Non
     asyncio.run(check())
 
 
+@pytest.mark.parametrize("asked", ["nan", "inf", "-inf", "-7", "1e400", "soon"])
+def test_a_server_that_asks_for_no_time_is_left_alone_for_the_usual_one(asked: str) -> None:
+    async def check() -> None:
+        clock = ManualClock()
+        async with GuardServer() as odd, guard(odd, clock=clock) as judge:
+            odd.trouble, odd.headers, odd.times = 503, {"Retry-After": asked}, FAILURES
+            with pytest.raises(Unavailable):
+                await judge.judge([BAD])
+            with pytest.raises(Unavailable) as refused:
+                await judge.judge([BAD])
+            assert refused.value.retry_after and 0 < refused.value.retry_after < 1
+            await clock.advance(1)
+            assert scores((await judge.judge([BAD]))[0]) == {Task.PROMPT_HARM: SURE}
+
+    asyncio.run(check())
+
+
+def test_an_answer_is_as_large_as_what_is_compressed_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm_replicas, "LARGEST", 1 << 20)
+
+    async def check() -> None:
+        async with GuardServer() as server, guard(server) as judge:
+            server.trouble = "bomb"
+            with pytest.raises(Unavailable, match="an endless answer"):
+                await judge.judge([BAD])
+
+    asyncio.run(check())
+
+
 def test_work_is_spread_by_open_requests() -> None:
     async def check() -> None:
         async with GuardServer() as one, GuardServer() as two, guard(one, two) as judge:
@@ -258,6 +288,8 @@ def test_work_is_spread_by_open_requests() -> None:
         ("empty", UNPARSEABLE),
         ("nonsense", LOW_LABEL_MASS),
         ("unsure", LOW_LABEL_MASS),
+        ("nan", UNPARSEABLE),
+        ("inf", UNPARSEABLE),
         (400, NoAnswer.REFUSED),
         (422, NoAnswer.REFUSED),
     ],
