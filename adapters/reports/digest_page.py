@@ -8,7 +8,7 @@ from bot.core.guarding.verdict import Unscreened
 from bot.core.incidents.incident import Incident
 from bot.core.reporting.digest import Digest
 from bot.core.text.catalogue import Texts
-from bot.wording.reasons import reasons
+from bot.wording.reasons import reasons, refusal
 
 MOST = 200  # incidents listed one by one
 
@@ -16,7 +16,12 @@ MOST = 200  # incidents listed one by one
 def page(digest: Digest, say: Texts, timezone: str) -> str:
     zone = ZoneInfo(timezone)
     return _TEMPLATE.render(
-        digest=digest, say=say, zone=zone, rows=[_row(i, say, zone) for i in digest.incidents[:MOST]], most=MOST
+        digest=digest,
+        refused={refusal(reason, say): count for reason, count in digest.refused.items()},
+        say=say,
+        zone=zone,
+        rows=[_row(i, say, zone) for i in digest.incidents[:MOST]],
+        most=MOST,
     )
 
 

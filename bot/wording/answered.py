@@ -14,13 +14,13 @@ from bot.core.moderators.commands.deeds import Undo, Uphold
 from bot.core.moderators.commands.record import Case as ShowCase
 from bot.core.reporting.delivery.schedule import Schedule
 from bot.core.reporting.figures import TrialFigures
-from bot.core.rules.actions import Action, Flag, Warn
+from bot.core.rules.actions import Action, Flag, Refused, Warn
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
 from bot.wording.cards import history_line, outcome_line
 from bot.wording.changes import change_line
-from bot.wording.reasons import deeds, measure, reasons, rule_name
+from bot.wording.reasons import deeds, measure, reasons, refusal, rule_name
 from bot.wording.schedules import schedule_line
 from bot.wording.times import moment, span
 from bot.wording.trials import trial_lines
@@ -113,6 +113,8 @@ def _worded(value: object, manner: Manner) -> object:
             return manner.plain(value)
         case Member() | Role() | Channel():
             return manner.mention(value)
+        case Refused(reason):
+            return manner.plain(refusal(reason, say))
         case datetime():
             return moment(value, manner.timezone)
         case timedelta():

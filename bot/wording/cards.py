@@ -9,9 +9,9 @@ from bot.core.guarding.verdict import YES, Opinion, Unscreened
 from bot.core.incidents.card import Button, Card, Line, Tone, buttons, masked, tone
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import Call, History, Review
-from bot.core.rules.actions import AWAY, DEFECT, Action, Answer, DeletePost, Flag, Inform, Outcome, Refused
+from bot.core.rules.actions import Action, Answer, DeletePost, Flag, Inform, Outcome, Refused
 from bot.core.text.catalogue import Texts
-from bot.wording.reasons import because, deeds, measure, reasons, rule_name
+from bot.wording.reasons import because, deeds, measure, reasons, refusal, rule_name
 from bot.wording.times import moment
 
 
@@ -149,12 +149,8 @@ def informed(community: Community, given: Inform, say: Texts) -> str:
 def outcome_line(action: Action, outcome: Outcome | None, say: Texts, called: str = "") -> str:
     """`called`: the key of what the action is called here, where that is something else."""
     match outcome:
-        case Refused(reason) if reason == AWAY:
-            state = say["outcome.away"]
-        case Refused(reason) if reason.startswith(DEFECT):
-            state = say("outcome.defect", name=reason.removeprefix(DEFECT))
         case Refused(reason):
-            state = f"{say['outcome.refused']} ({reason})"
+            state = refusal(reason, say) if outcome.given_up else f"{say['outcome.refused']} ({refusal(reason, say)})"
         case _:
             state = say[f"outcome.{outcome.kind if outcome else 'planned'}"]
     return f"{say[called or f'action.{action.kind}']} {state}"

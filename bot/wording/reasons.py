@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from math import floor
 
-from bot.core.rules.actions import Action
+from bot.core.rules.actions import AWAY, DEFECT, Action
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
@@ -31,6 +31,15 @@ def because(why: Explanation, say: Texts) -> str:
     if "reason" in facts:  # why there is no verdict
         facts["reason"] = say.why(str(facts["reason"]))
     return say(f"why.{why.code}", **facts)
+
+
+def refusal(reason: str, say: Texts) -> str:
+    """Why an action was refused, or given up."""
+    if reason == AWAY:
+        return say["outcome.away"]
+    if reason.startswith(DEFECT):
+        return say("outcome.defect", name=reason.removeprefix(DEFECT))
+    return say.as_noted(reason)
 
 
 def as_shown(score: float) -> float:

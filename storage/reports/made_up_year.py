@@ -22,6 +22,7 @@ from bot.core.rules.actions import Action, Delete, Escalate, Flag, Timeout, Warn
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision, Finding
 from bot.core.rules.policy import Mode, Reason
+from bot.core.text.catalogue import noted
 from storage import codec
 from storage.database import Database
 from storage.flow import tallies
@@ -64,6 +65,8 @@ SECOND = (
     "구름", "바람", "별똥별", "기사", "마법사",
 )  # fmt: skip
 #: (day of the year, hour there, minutes): when the guard was away.
+NOT_ALLOWED = noted("discord.missing", permissions=["permission.manage_messages"])
+
 AWAY = ((23, 4, 50), (80, 15, 12), (171, 2, 205), (249, 19, 35), (359, 4, 75))
 #: (day, hour, who, setting, before, after)
 CHANGED = (
@@ -319,7 +322,7 @@ def _incident(number: int, moment: datetime, chance: random.Random, raid: str) -
             "protects": action.protects,
             "args": codec.write_action(action),
             "state": "refused" if refused and action == Delete() else "done",
-            "reason": "메시지 관리 권한 없음" if refused and action == Delete() else None,
+            "reason": NOT_ALLOWED if refused and action == Delete() else None,
             "attempts": 1,
             "planned_at": decided,
             "started_at": decided,

@@ -12,7 +12,7 @@ from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.base.waiting import seconds_asked
 from bot.core.rules.actions import Done, Gone, Outcome, Refused
-from bot.core.text.catalogue import Texts
+from bot.core.text.catalogue import Texts, noted
 
 #: What discord.py raises when nobody answers; a RuntimeError says that its own session is closed.
 OUT_OF_REACH = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError)
@@ -29,7 +29,7 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
     except discord.NotFound:
         return Gone()
     except discord.Forbidden as error:
-        return Refused(_known(error, say) or missing([needs], say))
+        return Refused(_known(error, say) or lacking([needs]))
     except discord.RateLimited as error:
         raise Unavailable("Discord limits the rate", retry_after=seconds_asked(error.retry_after)) from error
     except discord.DiscordServerError as error:
@@ -39,14 +39,15 @@ async def outcome_of(request: Awaitable[str | None], say: Texts, *, needs: str) 
             raise Broken(say["discord.bad_token"]) from error
         if error.status == 429:
             raise Unavailable("Discord limits the rate") from error
-        return Refused(_known(error, say) or say("discord.refused", status=error.status, code=error.code))
+        return Refused(_known(error, say) or noted("discord.refused", status=error.status, code=error.code))
     except OUT_OF_REACH as error:
         raise Unavailable("Discord is out of reach ({why})", why=type(error).__name__) from error
 
 
 def _known(error: discord.HTTPException, say: Texts) -> str | None:
     """What Discord's code means, where that is something else than the permission that was asked for."""
-    return say.get(f"discord.refusals.{error.code}", "") or None
+    key = f"discord.refusals.{error.code}"
+    return key if key in say else None
 
 
 def may_have_arrived(error: BaseException | None) -> bool:
@@ -56,9 +57,14 @@ def may_have_arrived(error: BaseException | None) -> bool:
     )
 
 
-def missing(permissions: list[str], say: Texts) -> str:
+def lacking(permissions: Iterable[str]) -> str:
+    """That these permissions are missing, for the record."""
+    return noted("discord.missing", permissions=[f"permission.{name}" for name in permissions])
+
+
+def missing(permissions: Iterable[str], say: Texts) -> str:
     """The permissions, as Discord's settings call them, in a sentence."""
-    return say("discord.missing", permissions=", ".join(say[f"permission.{name}"] for name in permissions))
+    return say.as_noted(lacking(permissions))
 
 
 def missing_here(guild: discord.Guild, channel_id: int, needed: Iterable[str]) -> list[str]:

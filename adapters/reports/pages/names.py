@@ -9,6 +9,7 @@ from bot.core.reporting.figures import ActionRecord, Entry
 from bot.core.reporting.report import Report
 from bot.core.rules.actions import Delete
 from bot.core.text.catalogue import Texts
+from bot.wording.reasons import refusal
 
 #: A community, a channel and a message -> where it opens; "": nowhere.
 Address = Callable[[CommunityRef, str, str], str]
@@ -53,6 +54,9 @@ class Names:
 
     def kind(self, kind: str) -> str:
         return self._say[f"kind.{kind}"]
+
+    def refusal(self, reason: str) -> str:
+        return refusal(reason, self._say)
 
     def action(self, kind: str) -> str:
         return self._say[f"action.{kind}"]

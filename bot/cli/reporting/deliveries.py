@@ -12,6 +12,7 @@ from bot.cli.shown import print_json
 from bot.core.chat.message import CommunityRef
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.text.catalogue import Texts
+from bot.wording.reasons import refusal
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -44,7 +45,7 @@ async def deliveries(config: "Config", say: Texts, *, community: str | None, lim
     if not found:
         print(say["delivery.none"])
     for one in found:
-        why = say.sentences.get(f"delivery.{one.reason}", one.reason)
+        why = say.get(f"delivery.{one.reason}", refusal(one.reason, say))
         kind, state = say[f"delivery.kind.{one.kind}"], say[f"delivery.state.{one.state}"]
         words = (
             f"{one.due:%Y-%m-%d %H:%M}Z",

@@ -30,7 +30,7 @@ from bot.core.rules.actions import (
     Unsanction,
     Warn,
 )
-from bot.core.text.catalogue import texts
+from bot.core.text.catalogue import noted, texts
 
 AGAIN = Backoff(first=5.0, longest=600.0)
 TOLD = 30.0  # seconds at most until the next try where the platform says when, and that is sooner: it is not away
@@ -128,7 +128,7 @@ class Enforcer:
         if platform is None:
             raise Unavailable("this process has lost the platform")
         if isinstance(planned.action, Care) and await self.outbox.is_repeated(planned, self.clock.now() - CARE_APART):
-            return Refused(texts(planned.language)("care.lately", days=CARE_APART.days))
+            return Refused(noted("care.lately", days=CARE_APART.days))
         if self.shown_with and (receipt := await self.shown_with(planned)):
             return Done(receipt)
         return await platform.perform(planned)
@@ -176,7 +176,7 @@ class Enforcer:
             await self._tell_moderators(planned, "card.given_up", case=planned.number)
         elif isinstance(outcome, Refused) and planned.case and planned.case.imposes and planned.action == Unsanction():
             # Nobody may be waiting any more for the end of what they have imposed.
-            await self._tell_moderators(planned, "case.not_lifted", case=planned.case.number, why=outcome.reason)
+            await self._tell_moderators(planned, "case.not_lifted", case=planned.case.number, why=outcome)
 
     async def _tell_moderators(self, planned: PlannedAction, key: str, **facts: object) -> None:
         """Moderators see on a card what was given up; but not where the card itself was, nor where there is none."""

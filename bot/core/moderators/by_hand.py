@@ -86,7 +86,7 @@ def _told(case: Case, lasting: timedelta, count: int) -> Iterator[Said]:
     if case.is_under_way:
         yield said("deed.waits", case=number)
     elif isinstance(outcome, Refused):
-        yield said("deed.refused", why=outcome.reason, case=number)
+        yield said("deed.refused", why=outcome, case=number)
     elif isinstance(outcome, Unconfirmed):
         yield said("deed.unconfirmed", case=number)
     elif isinstance(outcome, Gone) and case.kind is not CaseKind.PURGE:
@@ -96,4 +96,4 @@ def _told(case: Case, lasting: timedelta, count: int) -> Iterator[Said]:
         yield Said(f"deed.{case.kind}{ending}", {"whom": whom, "case": number, "lasting": lasting, "count": count})
     if case.kind is not CaseKind.WARN:
         words = [outcome for action, outcome in case.outcomes if isinstance(action, Warn)]
-        yield from (said("deed.not_told", why=one.reason) for one in words if isinstance(one, Refused))
+        yield from (said("deed.not_told", why=one) for one in words if isinstance(one, Refused))

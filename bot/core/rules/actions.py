@@ -278,7 +278,8 @@ AWAY, DEFECT = "away", "defect: "
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The platform said no for good, e.g. a missing permission. `reason` names what is missing; or why we gave up."""
+    """The platform said no for good, e.g. a missing permission. `reason` names what is missing, as
+    `bot.core.text.catalogue.noted` writes it; or why we gave up."""
 
     kind: ClassVar[str] = "refused"
     reason: str

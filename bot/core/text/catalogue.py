@@ -8,11 +8,13 @@ in Korean.
 What only one section of a report says stands in that section's folder.
 """
 
+import json
 import locale
 import os
 import string
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -63,6 +65,26 @@ class Texts:
             name: self.why(fact) if isinstance(fact, BotError | str) else fact for name, fact in said.facts.items()
         }
         return self(f"errors.{said.sentence}", **facts)
+
+    def as_noted(self, note: str) -> str:
+        """The sentence that `noted` has kept. A network's own words stand as they are, and so does what was kept as a
+        sentence before."""
+        key, _, kept = note.partition(" ")
+        if key not in self:
+            return note
+        with suppress(ValueError, KeyError):
+            facts = json.loads(kept or "{}")
+            return self(key, **{name: self._listed(fact) for name, fact in facts.items()})
+        return note
+
+    def _listed(self, fact: object) -> object:
+        return ", ".join(self[key] for key in fact) if isinstance(fact, list) else fact
+
+
+def noted(key: str, /, **facts: object) -> str:
+    """A sentence for the record, to be said later in the language of whoever reads it: its key, with its facts as
+    JSON. Of a list each is the key of what is called so."""
+    return f"{key} {json.dumps(facts, ensure_ascii=False)}" if facts else key
 
 
 @lru_cache

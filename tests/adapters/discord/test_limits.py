@@ -19,7 +19,6 @@ from bot.core.base.errors import Unavailable
 from bot.core.chat.message import Message
 from bot.core.communities.community import Community
 from bot.core.rules.actions import Delete, Done, Flag, Gone, Kick, Notice, Outcome, Refused, Timeout, Warn
-from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, play
 from tests.builders import DISCORD
 from tests.fakes.clock import ManualClock
@@ -336,7 +335,7 @@ def test_d72_who_was_banned_cannot_be_written_to_and_is_not_called_out_in_public
     async def scene(place: Cafe, heard: Heard) -> None:
         message = await _said(place, heard)
         assert await heard.chat.perform(place.planned(Kick(), message)) == Done()
-        assert await heard.chat.perform(place.planned(Warn(), message)) == Refused(texts("ko")["discord.closed_dm"])
+        assert await heard.chat.perform(place.planned(Warn(), message)) == Refused("discord.closed_dm")
         assert not place.wire.made("POST", f"/channels/{place.general}/messages")
 
     play(scene)
@@ -369,7 +368,7 @@ def test_d73_a_moderators_room_that_is_shut_is_told_to_the_owner_once_and_again_
             cards: list[Outcome] = [
                 await heard.chat.perform(place.planned(Flag(), message, incident=n)) for n in (1, 2)
             ]
-            assert all(isinstance(card, Refused) and "채널 보기" in card.reason for card in cards)
+            assert all(isinstance(card, Refused) and "permission.view_channel" in card.reason for card in cards)
             await heard.chat.announce(str(place.mods), "판정기가 응답하지 않습니다")
             assert len(told()) == round_ and "카페" in told()[-1] and f"<#{place.mods}>" in told()[-1]
             await moderators_room(place, heard, shut=False)

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import product
 from pathlib import Path
 from pkgutil import iter_modules
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from adapters.chat.discord.errors import lacking
 from bot.core.moderators import commands
 from bot.core.moderators.answer import Channel, Lines, Member, said
 from bot.core.moderators.argument import Target, Text, arguments, is_about_incident
@@ -25,6 +27,7 @@ from bot.core.moderators.commands.record import Case, History, Search, Why
 from bot.core.moderators.commands.reports import Report, ReportSchedule
 from bot.core.moderators.commands.settings import Bots, Pause, Threshold
 from bot.core.moderators.reading import as_typed, meant, names, read
+from bot.core.rules.actions import AWAY, Refused
 from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
 from bot.wording.answered import lines, usage
 
@@ -228,6 +231,18 @@ def test_what_a_group_is_told_to_type_is_read_when_it_is_typed(language: str) ->
             assert understood(as_typed(command, say), typed.strip()), f"{name}: {typed}"
     assert tried > 20
     assert usage(Pause, Plain(say)).count("/pause ") == 3, "as it is called where it is typed"
+
+
+def test_why_something_was_refused_is_said_in_the_language_of_whoever_asks() -> None:
+    told, by = partial(said, "deed.refused", case=7), {language: Plain(texts(language)) for language in LANGUAGES}
+    lacks = Lines.of(told(why=Refused(lacking(["ban_members", "manage_messages"]))))
+    assert lines(lacks, by["ko"]) == "하지 못했습니다: 권한 없음: 멤버 차단하기, 메시지 관리하기 (기록 #7)"
+    assert lines(lacks, by["en"]).startswith("It could not be done: missing permission: Ban Members, Manage Messages")
+    assert "포기" in lines(Lines.of(told(why=Refused(AWAY))), by["ko"]), "no word of ours is left as it is"
+    for words in ("Forbidden: no", "discord.missing {", "discord.missing", "deed.refused {}", "권한 없음: 차단"):
+        assert f": {words} (" in lines(Lines.of(told(why=Refused(words))), by["en"]), (
+            "a network's own words, or older ones"
+        )
 
 
 def test_who_names_an_incident_is_known() -> None:

@@ -44,7 +44,7 @@ class ByHand:
     ) -> Outcome:
         guild_id, user_id = int(planned.message.community_id), int(case.member.id)
         if not isinstance(action, Unsanction) and await self._is_staff(guild_id, user_id):
-            return Refused(say["deed.staff"])
+            return Refused("deed.staff")
         with nullcontext() if case.of_bans else self.members.taken(guild_id):  # bans are no edits of members
             return await self._carry_out(planned, case, action, reason, say)
 
@@ -56,10 +56,10 @@ class ByHand:
             case Timeout(lasting):
                 until = case.opened_at + min(lasting, LONGEST_TIMEOUT)
                 if until <= self.clock.now():
-                    return Refused(say["discord.timeout_is_over"])
+                    return Refused("discord.timeout_is_over")
                 standing = await self._silenced_until(guild_id, user_id)
                 if standing and (standing - until).total_seconds() > CLOSE:
-                    return Refused(say["discord.longer_stands"])
+                    return Refused("discord.longer_stands")
                 receipt = str(int(until.timestamp()))
                 return await _done(self._silence(guild_id, user_id, until, reason), say, "moderate_members", receipt)
             case Kick():
@@ -83,7 +83,7 @@ class ByHand:
         """The member of an incident, but for what moderators impose. Of both kinds of sanction: who is banned is not
         there to be timed out, and the other way round."""
         guild_id, user_id = int(planned.message.community_id), int(planned.message.author.id)
-        unban: Outcome = Refused(say["discord.not_ours_to_lift"])
+        unban: Outcome = Refused("discord.not_ours_to_lift")
         if not await self._held(planned, Ban):
             unban = await _done(self.client.http.unban(user_id, guild_id, reason=reason), say, "ban_members")
         lifted = await self._let_speak(planned, guild_id, user_id, reason, say)
@@ -97,7 +97,7 @@ class ByHand:
             if standing is None:
                 return Gone()
             if ends is None or standing <= ends:
-                return Refused(say["discord.not_ours_to_lift"])
+                return Refused("discord.not_ours_to_lift")
         return await _done(self._silence(guild_id, user_id, ends, reason), say, "moderate_members")
 
     async def _held(self, planned: PlannedAction, kind: type[Ban | Timeout]) -> Sanction | None:
@@ -111,7 +111,7 @@ class ByHand:
             return await self._raids.show(planned, case, say)
         community = planned.message.community
         if (channel := self.desk.community(community).moderators_channel) is None:
-            return Refused(say["discord.no_channel"])
+            return Refused("discord.no_channel")
         here, timezone = self.client.get_guild(int(community.id)), self.desk.schedule(community).timezone
         told = objected(case, GuildManner(texts_on("discord", planned.language), timezone, here))[:LONGEST]
         room = self.client.get_partial_messageable(int(channel))
@@ -128,13 +128,13 @@ class ByHand:
                 if ban is None:
                     return Gone()
                 if not _is_of(case, str(ban.get("reason") or "")):
-                    return Refused(say["discord.not_ours_to_lift"])
+                    return Refused("discord.not_ours_to_lift")
             return await _done(self.client.http.unban(user_id, guild_id, reason=reason), say, "ban_members")
         standing = await self._silenced_until(guild_id, user_id)
         if standing is None:
             return Gone()
         if case.kind is not CaseKind.UNMUTE and not await self._is_of(planned, case, standing):
-            return Refused(say["discord.not_ours_to_lift"])
+            return Refused("discord.not_ours_to_lift")
         return await _done(self._silence(guild_id, user_id, None, reason), say, "moderate_members")
 
     async def _is_of(self, planned: PlannedAction, case: Case, standing: datetime) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import discord
 
 from adapters.chat.discord.acting.channels import NEEDS, Before, Channels
-from adapters.chat.discord.errors import missing, outcome_of
+from adapters.chat.discord.errors import lacking, missing, outcome_of
 from adapters.chat.discord.moderators.problems import Complaints
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
@@ -73,7 +73,7 @@ class Doors:
             if isinstance(now, Refused | Gone):
                 return now
             if now >= LOCKED[means]:
-                return Refused(say["lock.already"])
+                return Refused("lock.already")
             raise Unavailable("written down first", retry_after=0.1, begun=str(now))
         done = await outcome_of(self._change(guild_id, means, LOCKED[means], reason), say, needs="manage_guild")
         return Done(planned.begun) if isinstance(done, Done) else done
@@ -106,12 +106,12 @@ class Doors:
         settings = self.complaints.desk.community(community)
         rooms = frozenset(filter(None, (settings.moderators_channel, settings.report_channel)))
         before, out_of_reach = channels.meant(shown, action.channel, rooms)
-        lacking = missing([NEEDS[action.means]], say)
+        need = [NEEDS[action.means]]
         if not before:
-            return Refused(lacking if out_of_reach else say["lock.already"])
+            return Refused(lacking(need) if out_of_reach else "lock.already")
         if out_of_reach:
             where = ", ".join(f"<#{one}>" for one in out_of_reach[:20])
-            await self.complaints.tell(community.id, f"{where}: {lacking}", say)
+            await self.complaints.tell(community.id, f"{where}: {missing(need, say)}", say)
         raise Unavailable("written down first", retry_after=0.1, begun=json.dumps(before, separators=(",", ":")))
 
     async def _each(self, channels: Channels, before: Before, say: Texts, *, back: bool) -> Outcome:

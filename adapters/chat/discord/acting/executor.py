@@ -15,7 +15,7 @@ from adapters.chat.discord.acting.obstacles import obstacle
 from adapters.chat.discord.acting.private import ClosedDoor, PrivateMessages
 from adapters.chat.discord.acting.restoring import Restoring
 from adapters.chat.discord.acting.warning import Warnings
-from adapters.chat.discord.errors import InvalidAnswers, missing, outcome_of
+from adapters.chat.discord.errors import InvalidAnswers, lacking, outcome_of
 from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
 from adapters.chat.discord.moderators.cards.board import CardBoard
 from adapters.chat.discord.moderators.problems import Complaints
@@ -80,16 +80,16 @@ class Executor:
     async def perform(self, planned: PlannedAction) -> Outcome:
         self.invalid.check()
         say, community_id = texts(planned.language), planned.message.community_id
-        if lacking := obstacle(planned, self.client.get_guild(int(community_id)), self.complaints, say):
-            await self.complaints.tell(community_id, lacking.problem, say, lacking.place)
-            return Refused(lacking.problem)
+        if found := obstacle(planned, self.client.get_guild(int(community_id)), self.complaints):
+            await self.complaints.tell(community_id, say.as_noted(found.problem), say, found.place)
+            return Refused(found.problem)
         return await self._act(planned, say)
 
     async def _show(self, planned: PlannedAction, say: Texts) -> Outcome:
         community_id = planned.message.community_id
-        if lacking := self.complaints.room_lacks(community_id):
-            await self.complaints.tell_owner(community_id, lacking, say)
-            return Refused(missing(lacking, say))
+        if absent := self.complaints.room_lacks(community_id):
+            await self.complaints.tell_owner(community_id, absent, say)
+            return Refused(lacking(absent))
         return await self.cards.show(planned, say)
 
     async def _act(self, planned: PlannedAction, say: Texts) -> Outcome:
@@ -204,7 +204,7 @@ class Executor:
             case Timeout(lasting):
                 until = self.clock.now() + min(lasting, LONGEST_TIMEOUT)
                 if await self.by_hand.outlasts(planned, until):
-                    return Refused(say["discord.longer_stands"])
+                    return Refused("discord.longer_stands")
                 ends = until.isoformat()
                 quiet = http.edit_member(guild_id, user_id, communication_disabled_until=ends, reason=reason)
                 return await outcome_of(_without_receipt(quiet), say, needs="moderate_members")
@@ -228,13 +228,13 @@ class Executor:
         try:
             return await outcome_of(written, say, needs="send_messages")
         except ClosedDoor:
-            return Refused(say["discord.closed_dm"])  # they can look it up where they appealed
+            return Refused("discord.closed_dm")  # they can look it up where they appealed
 
     async def _care(self, planned: PlannedAction, say: Texts) -> Outcome:
         """In private or not at all: in front of the others it would expose them."""
         message = planned.message
         if WEBHOOK in message.extra or message.author.bot:
-            return Refused(say["discord.no_member"])
+            return Refused("discord.no_member")
         self.private.make_room(message.community_id, message.author.id, message.sent_at)
         written = self.private.send(
             message.community_id, message.author.id, cared(planned, say), nonce=f"{planned.id}-care"
@@ -242,7 +242,7 @@ class Executor:
         try:
             return await outcome_of(written, say, needs="send_messages")
         except ClosedDoor:
-            return Refused(say["care.not_reached"])
+            return Refused("care.not_reached")
 
     async def _post(self, channel_id: int, text: str, nonce: str, say: Texts) -> Outcome:
         async def post() -> str:

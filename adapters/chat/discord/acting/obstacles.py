@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import discord
 
-from adapters.chat.discord.errors import missing, missing_here
+from adapters.chat.discord.errors import lacking, missing_here
 from adapters.chat.discord.moderators.asking import PERMISSION
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.reading import NAME, PARENT, TITLE, WEBHOOK
 from bot.core.incidents.incident import PlannedAction
 from bot.core.rules.actions import Delete, Notice, NotifyOwner, Restore, Unsanction
-from bot.core.text.catalogue import Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +20,12 @@ class Obstacle:
     place: str = ""
 
 
-def obstacle(
-    planned: PlannedAction, guild: discord.Guild | None, complaints: Complaints, say: Texts
-) -> Obstacle | None:
+def obstacle(planned: PlannedAction, guild: discord.Guild | None, complaints: Complaints) -> Obstacle | None:
     """What complaints there were about a right that we have by now are settled."""
     action, message = planned.action, planned.message
     sanctions = action.right is not None and action.right.is_over_members
     if (sanctions or isinstance(action, Unsanction)) and WEBHOOK in message.extra:
-        return Obstacle(say["discord.no_member"])
+        return Obstacle("discord.no_member")
     if guild is None:
         return None
     if isinstance(action, Delete) and message.filtered is not None:
@@ -36,16 +33,16 @@ def obstacle(
     if needed := _need(planned):
         permission, channel_id = needed
         place = f"{permission} {channel_id}"
-        if lacking := missing_here(guild, channel_id, [permission]):
-            return Obstacle(missing(lacking, say), place)
+        if absent := missing_here(guild, channel_id, [permission]):
+            return Obstacle(lacking(absent), place)
         complaints.well(message.community_id, place)
     if _hides_name(planned) or (sanctions and planned.case is None):
         if int(message.author.id) == guild.owner_id:
-            return Obstacle(say["discord.owner"])
+            return Obstacle("discord.owner")
         mine = guild.me.top_role if guild.me else None
         theirs = max((role for role in guild.roles if str(role.id) in message.author.roles), default=guild.default_role)
         if mine is not None and theirs >= mine:
-            return Obstacle(say["discord.above"])
+            return Obstacle("discord.above")
     return None
 
 

@@ -35,7 +35,7 @@ class Warnings:
 
     async def _warn(self, planned: PlannedAction, say: Texts) -> Outcome:
         if WEBHOOK in planned.message.extra or planned.message.author.bot:
-            return Refused(say["discord.no_member"])
+            return Refused("discord.no_member")
         community, author = planned.message.community, planned.message.author.id
         if planned.case:
             return await self._warn_by_hand(planned, planned.case, say)
@@ -56,7 +56,7 @@ class Warnings:
         except ClosedDoor as door:
             # Who was put out or silenced would not see it, and only the others would; a name has no channel.
             if door.gone or NAME in planned.message.extra or is_sanctioned(incident.outcomes):
-                return Refused(say["discord.closed_dm"])
+                return Refused("discord.closed_dm")
             with self.notices.taken(int(planned.message.ref.channel_id)):
                 told = await outcome_of(self._reply_briefly(planned, say), say, needs="send_messages")
                 return replace(told, brief=True) if isinstance(told, Done) else told
@@ -72,7 +72,7 @@ class Warnings:
         try:
             return await outcome_of(written, say, needs="send_messages")
         except ClosedDoor:
-            return Refused(say["discord.closed_dm"])
+            return Refused("discord.closed_dm")
 
     async def _reply_briefly(self, planned: PlannedAction, say: Texts) -> str:
         """Who takes no direct messages is told in the channel, without the reason, and for a moment."""

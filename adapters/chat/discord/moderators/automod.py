@@ -11,7 +11,7 @@ from typing import Any
 import discord
 import structlog
 
-from adapters.chat.discord.errors import missing, outcome_of
+from adapters.chat.discord.errors import lacking, outcome_of
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.reading import moderates, places
 from adapters.chat.discord.refs import DISCORD, guild_ref
@@ -23,7 +23,7 @@ from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Delete, Done, Outcome, Refused
 from bot.core.rules.conditions import ByBot, Text
 from bot.core.rules.policy import Mode, Policy, Rule, Watch
-from bot.core.text.catalogue import Texts, texts
+from bot.core.text.catalogue import Texts, noted, texts
 
 _log = structlog.get_logger(__name__)
 
@@ -112,7 +112,7 @@ class NativeAutoMod:
         say = texts(self._policy(guild).language)
         outcome = await self.follow(guild, say, anew=False)
         if isinstance(outcome, Refused):
-            refused = say("discord.automod_refused", why=outcome.reason)
+            refused = say("discord.automod_refused", why=say.as_noted(outcome.reason))
             await self.complaints.tell(str(guild.id), refused, say, _PLACE)
         else:
             self.complaints.well(str(guild.id), _PLACE)
@@ -132,13 +132,13 @@ class NativeAutoMod:
             list_ = word_list(policy)
             roles, channels = _exempt_roles(policy, guild), _exempt_channels(policy, guild)
             if len(roles) > MOST_ROLES or len(channels) > MOST_CHANNELS:
-                return Refused(say("discord.automod_exempt", roles=MOST_ROLES, channels=MOST_CHANNELS))
+                return Refused(noted("discord.automod_exempt", roles=MOST_ROLES, channels=MOST_CHANNELS))
             wanted = _rule(list_, policy, roles, channels) if list_.words else None
         async with self._pushing:  # two at a time would make two rules
             if _has(self._pushed, guild.id, wanted) or (not anew and _has(self._refused, guild.id, wanted)):
                 return Done()
             if guild.me is not None and not guild.me.guild_permissions.manage_guild:
-                return Refused(missing(["manage_guild"], say))
+                return Refused(lacking(["manage_guild"]))
             pushed = self._push(guild.id, wanted, say["discord.automod_audit"])
             outcome = await outcome_of(pushed, say, needs="manage_guild")
             (self._pushed if isinstance(outcome, Done) else self._refused)[guild.id] = wanted

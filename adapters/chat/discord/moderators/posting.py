@@ -7,7 +7,7 @@ from io import BytesIO
 import discord
 import structlog
 
-from adapters.chat.discord.errors import TOO_LARGE, InvalidAnswers, may_have_arrived, missing, missing_here, outcome_of
+from adapters.chat.discord.errors import TOO_LARGE, InvalidAnswers, lacking, may_have_arrived, missing_here, outcome_of
 from adapters.chat.discord.moderators.commands.advised import keys
 from adapters.chat.pacing import Pace, alone
 from bot.core.base.clock import Clock
@@ -40,8 +40,8 @@ class Posting:
         """Discord does not make a second message of the same `mark` within some minutes, so an answer that was lost is
         asked for again. Unconfirmed: it stays lost."""
         self.invalid.check()
-        if lacking := self._lacking(channel_id):
-            return Refused(missing(lacking, self.say))
+        if absent := self._lacking(channel_id):
+            return Refused(lacking(absent))
         lighter: Post | None = post.fitting(self._limit(channel_id))
         while lighter:
             try:

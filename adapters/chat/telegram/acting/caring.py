@@ -15,10 +15,10 @@ async def care(bot: Bot, limiter: Limiter, planned: PlannedAction, say: Texts) -
     """Nobody can be written to who never wrote to the bot."""
     author_id = planned.message.author.id
     if is_channel(author_id):
-        return Refused(say["telegram.channel"])
+        return Refused("telegram.channel")
     try:
         async with limiter.turn(int(author_id), Lane.NOTICE):
             await bot.send_message(int(author_id), cared(planned, say))
     except (BadRequest, Forbidden):
-        return Refused(say["care.not_reached"])
+        return Refused("care.not_reached")
     return Done()

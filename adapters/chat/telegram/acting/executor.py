@@ -48,7 +48,7 @@ from bot.core.rules.actions import (
     Unsanction,
     Warn,
 )
-from bot.core.text.catalogue import Texts, texts_on
+from bot.core.text.catalogue import Texts, noted, texts_on
 from bot.wording.cards import answer, told
 
 DELETABLE = timedelta(hours=48)  # fact T26
@@ -85,7 +85,7 @@ class Executor:
         # That of somebody who was staff when they wrote is deleted by a moderator's press alone.
         pressed = isinstance(planned.action, Delete) and planned.message.author.is_staff
         if planned.action.user_visible and not of_bot and not pressed and await self._is_staff(chat_id, int(author_id)):
-            return Refused(say["telegram.staff"])
+            return Refused("telegram.staff")
         try:
             return await self._perform(planned, chat_id, say)
         except ChatMigrated:
@@ -93,7 +93,7 @@ class Executor:
         except (BadRequest, Forbidden) as error:
             if right := missing_right(error):
                 await self.complain(planned.message.community_id, say[f"telegram.missing.{right}"], say)
-            return answer_as_outcome(error, say)
+            return answer_as_outcome(error)
         except Lost:
             if planned.action.repeatable:
                 raise
@@ -108,11 +108,11 @@ class Executor:
         match action:
             case Delete():
                 if self.clock.now() - _first_sent(planned) > DELETABLE:
-                    return Refused(say["telegram.too_old"])
+                    return Refused("telegram.too_old")
                 if not (ids := message_ids(message)):
-                    return Gone() if message.is_name else Refused(say["telegram.before_the_move"])
+                    return Gone() if message.is_name else Refused("telegram.before_the_move")
                 await self.deletions.delete(chat_id, ids)
-                return Refused(say["telegram.stays"]) if "stays" in message.extra else Done()
+                return Refused("telegram.stays") if "stays" in message.extra else Done()
             case Purge(messages):
                 await self.deletions.delete(chat_id, [int(one) for one in messages.split(",")])
                 return Done()
@@ -127,7 +127,7 @@ class Executor:
                 return await self._say(chat_id, say("bots.notice", reason=reason), place_of(planned))
             case NotifyOwner(channel=channel):
                 if not re.fullmatch(r"-?\d{1,18}", channel, re.ASCII):
-                    return Refused(say("telegram.no_chat_of_that_name", given=channel))
+                    return Refused(noted("telegram.no_chat_of_that_name", given=channel))
                 return await self._say(int(channel), told(planned, say), Place())
             case Warn():
                 return await self.warnings.warn(planned, chat_id, say)
@@ -137,7 +137,7 @@ class Executor:
                 return await inform(self.bot, self.limiter, self.desk, planned, given, say)
             case Answer() as given:
                 if is_channel(message.author.id):
-                    return Refused(say["telegram.not_there"])
+                    return Refused("telegram.not_there")
                 async with self.limiter.turn(int(message.author.id), Lane.NOTICE):
                     await self.bot.send_message(int(message.author.id), answer(planned, given, say))
                 return Done()
@@ -147,7 +147,7 @@ class Executor:
                 sanctions = Sanctions(
                     bot=self.bot, limiter=self.limiter, members=self.members, desk=self.desk, clock=self.clock
                 )
-                return await sanctions.perform(planned, action, chat_id, say)
+                return await sanctions.perform(planned, action, chat_id)
             case Lock() as lock:
                 return await Doors(self.bot, self.limiter).lock(chat_id, planned, lock, self.clock.now())
             case Unlock() as unlock:
@@ -196,22 +196,22 @@ def missing_right(error: BadRequest | Forbidden) -> str | None:
     return None
 
 
-def answer_as_outcome(error: BadRequest | Forbidden, say: Texts) -> Outcome:
+def answer_as_outcome(error: BadRequest | Forbidden) -> Outcome:
     """What Telegram says about one chat, message or member, as an outcome; the reason says what to change."""
     answer = error.message.lower()
     if any(phrase in answer for phrase in _GONE):
         return Gone()
     if isinstance(error, Forbidden) or "chat not found" in answer:
-        return Refused(say["telegram.not_there"])
+        return Refused("telegram.not_there")
     if right := missing_right(error):
-        return Refused(say[f"telegram.missing.{right}"])
+        return Refused(f"telegram.missing.{right}")
     if any(phrase in answer for phrase in _MAY_NOT_WRITE):
-        return Refused(say["telegram.may_not_write"])
+        return Refused("telegram.may_not_write")
     if "administrator" in answer or "owner" in answer:
-        return Refused(say["telegram.staff"])
+        return Refused("telegram.staff")
     if "supergroup" in answer:
-        return Refused(say["telegram.supergroups_only"])
-    return Refused(say("telegram.refused", answer=error.message))
+        return Refused("telegram.supergroups_only")
+    return Refused(noted("telegram.refused", answer=error.message))
 
 
 def _first_sent(planned: PlannedAction) -> datetime:

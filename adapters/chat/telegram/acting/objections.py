@@ -13,10 +13,10 @@ from bot.wording.answered import objected
 
 async def pass_on(bot: Bot, limiter: Limiter, room: str | None, case: Case, manner: GroupManner) -> Outcome:
     if room is None:
-        return Refused(manner.say["telegram.no_moderators_chat"])
+        return Refused("telegram.no_moderators_chat")
     try:
         async with limiter.turn(int(room), Lane.CARD):
             sent = await bot.send_message(int(room), cut(objected(case, manner), LONGEST))
     except (BadRequest, Forbidden):
-        return Refused(manner.say["telegram.no_moderators_chat"])
+        return Refused("telegram.no_moderators_chat")
     return Done(f"{room}/{sent.message_id}")

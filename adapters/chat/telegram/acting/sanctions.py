@@ -17,7 +17,6 @@ from bot.core.incidents.case import Case, CaseKind, Sanction
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Ban, Done, Gone, Kick, Outcome, Refused, Timeout, Unsanction
-from bot.core.text.catalogue import Texts
 
 IN_TIME = timedelta(minutes=1)  # a mute that is shorter than Telegram takes is still given by then
 
@@ -32,12 +31,12 @@ class Sanctions:
     desk: Desk
     clock: Clock
 
-    async def perform(self, planned: PlannedAction, action: Measure, chat_id: int, say: Texts) -> Outcome:
+    async def perform(self, planned: PlannedAction, action: Measure, chat_id: int) -> Outcome:
         matter, author_id = await self._matter(planned), planned.message.author.id
         async with self.limiter.turn(chat_id, Lane.MODERATION):
             if is_channel(author_id):
-                return await _bar_channel(self.bot, action, int(author_id), chat_id, say)
-            return await self._do(action, planned.message.author, matter, chat_id, say)
+                return await _bar_channel(self.bot, action, int(author_id), chat_id)
+            return await self._do(action, planned.message.author, matter, chat_id)
 
     async def _matter(self, planned: PlannedAction) -> Incident | Case | None:
         """What it belongs to, with all that has come of it."""
@@ -45,22 +44,18 @@ class Sanctions:
             return await self.desk.deeds.cases.get(planned.message.community, planned.case.number) or planned.case
         return await self.desk.mine(TELEGRAM, planned.message.author.id, planned.code)
 
-    async def _do(
-        self, action: Measure, author: Author, incident: Incident | Case | None, chat_id: int, say: Texts
-    ) -> Outcome:
+    async def _do(self, action: Measure, author: Author, incident: Incident | Case | None, chat_id: int) -> Outcome:
         user_id = int(author.id)
         match action:
             case Timeout(lasting):
                 until = self._until(lasting, incident)
-                return Refused(say["telegram.mute_is_over"]) if until is None else await self._mute(
-                    chat_id, author, until, say
-                )  # fmt: skip
+                return Refused("telegram.mute_is_over") if until is None else await self._mute(chat_id, author, until)
             case Kick():
                 return await self._kick(chat_id, author)
             case Ban(lasting):
-                return await self._ban(chat_id, user_id, self.clock.now() + lasting if lasting else None, say)
+                return await self._ban(chat_id, user_id, self.clock.now() + lasting if lasting else None)
             case Unsanction():
-                return await self._lift(chat_id, user_id, incident, say)
+                return await self._lift(chat_id, user_id, incident)
             case _:
                 assert_never(action)
 
@@ -77,12 +72,12 @@ class Sanctions:
             return None if now - asked > IN_TIME else now + SHORTEST_MUTE
         return until
 
-    async def _mute(self, chat_id: int, author: Author, until: datetime, say: Texts) -> Outcome:
+    async def _mute(self, chat_id: int, author: Author, until: datetime) -> Outcome:
         """Telegram keeps one restriction of a member: ours must not end somebody else's that lasts longer."""
         member = await self.members.member(chat_id, int(author.id))
         is_longer = isinstance(member, ChatMemberRestricted) and _lasts_beyond(member, until)
         if is_longer and not self._has_just_come(chat_id, author, member):
-            return Refused(say["telegram.restricted_longer"])
+            return Refused("telegram.restricted_longer")
         await self._silence(chat_id, int(author.id), until)
         return Done(str(int(until.timestamp())))
 
@@ -98,12 +93,12 @@ class Sanctions:
             chat_id, user_id, ChatPermissions.no_permissions(), until_date=until, use_independent_chat_permissions=True
         )
 
-    async def _ban(self, chat_id: int, user_id: int, until: datetime | None, say: Texts) -> Outcome:
+    async def _ban(self, chat_id: int, user_id: int, until: datetime | None) -> Outcome:
         """It keeps one ban, too."""
         if until:
             member = await self.members.member(chat_id, user_id)
             if isinstance(member, ChatMemberBanned) and _lasts_beyond(member, until):
-                return Refused(say["telegram.restricted_longer"])
+                return Refused("telegram.restricted_longer")
         await self.bot.ban_chat_member(chat_id, user_id, until_date=until)
         return Done()
 
@@ -124,7 +119,7 @@ class Sanctions:
             )
         return Done()
 
-    async def _lift(self, chat_id: int, user_id: int, incident: Incident | Case | None, say: Texts) -> Outcome:
+    async def _lift(self, chat_id: int, user_id: int, incident: Incident | Case | None) -> Outcome:
         """Only what this incident has imposed, which the receipts of its mutes tell, and of what others impose on the
         member the record; or by an order to lift it whatever of that kind stands."""
         member = await self.members.member(chat_id, user_id)
@@ -135,11 +130,11 @@ class Sanctions:
         if isinstance(incident, Case) and incident.of_bans is not banned:
             return Gone()
         if isinstance(member, ChatMemberRestricted) and incident and not ordered and not _is_of(incident, member):
-            return Refused(say["telegram.not_ours_to_lift"])
+            return Refused("telegram.not_ours_to_lift")
         theirs = None if ordered else await self._held(chat_id, user_id, Ban if banned else Timeout, incident)
         ends = theirs.ends_at if theirs else self.clock.now()
         if ends is None or (theirs and not _lasts_beyond(member, ends)):
-            return Refused(say["telegram.not_ours_to_lift"])
+            return Refused("telegram.not_ours_to_lift")
         if ends > self.clock.now() + SHORTEST_MUTE:  # what ours has taken the place of goes on
             await (self.bot.ban_chat_member(chat_id, user_id, until_date=ends) if banned
                    else self._silence(chat_id, user_id, ends))  # fmt: skip
@@ -157,7 +152,7 @@ class Sanctions:
         return await self.desk.deeds.cases.held(group_ref(chat_id), str(user_id), kind.kind, besides=number)
 
 
-async def _bar_channel(bot: Bot, action: Measure, channel_id: int, chat_id: int, say: Texts) -> Outcome:
+async def _bar_channel(bot: Bot, action: Measure, channel_id: int, chat_id: int) -> Outcome:
     """A channel can only be barred as a whole, and its owner with all their channels (T20)."""
     match action:
         case Ban():
@@ -167,7 +162,7 @@ async def _bar_channel(bot: Bot, action: Measure, channel_id: int, chat_id: int,
             await bot.unban_chat_sender_chat(chat_id, channel_id)
             return Done()
         case Timeout() | Kick():
-            return Refused(say["telegram.channel"])
+            return Refused("telegram.channel")
         case _:
             assert_never(action)
 

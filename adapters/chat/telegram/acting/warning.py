@@ -88,7 +88,7 @@ class Warnings:
             except (BadRequest, Forbidden):
                 pass  # they have never pressed Start
         if self.clock.monotonic() - asked_at > SOON:
-            return Refused(say["telegram.too_late_to_tell"])
+            return Refused("telegram.too_late_to_tell")
         kind = "name_noticed" if planned.message.is_name else "noticed"
         if planned.case:
             kind = "noticed_by_hand"

@@ -6,11 +6,10 @@ from datetime import timedelta
 import discord
 import pytest
 
-from adapters.chat.discord.errors import InvalidAnswers
+from adapters.chat.discord.errors import InvalidAnswers, lacking
 from adapters.chat.discord.limits import Limiter, Rank
 from adapters.chat.server_time import NetworkClock
 from bot.core.rules.actions import Ban, Delete, Done, Flag, Refused, Timeout, Warn
-from bot.core.text.catalogue import texts
 from tests.adapters.discord.acting.test_executor import harmful, there
 from tests.adapters.discord.cafe import Cafe, Heard, play
 from tests.fakes.clock import ManualClock
@@ -21,14 +20,14 @@ def test_it_acts_and_shows_and_asks_once_about_a_server() -> None:
         high = place.wire.backend.create_role(place.guild, "높은 역할", position=99).id
         said = [await harmful(place, heard, str(number)) for number in range(6)]
         above = await harmful(place, heard, by=place.join("대장", high))
-        connected, say = place.wire.identified, texts("ko")
+        connected = place.wire.identified
         chat = place.chat(hears=False)
         hearing = asyncio.create_task(anext(chat.messages()))
         try:
             deletes = (place.planned(Delete(), one, incident=number) for number, one in enumerate(said, 1))
             assert await asyncio.gather(*map(chat.perform, deletes)) == [Done()] * 6
             assert there(place) == ["나쁜 말"] and chat.connection.is_up is False
-            assert await chat.perform(place.planned(Ban(), above)) == Refused(say["discord.above"])
+            assert await chat.perform(place.planned(Ban(), above)) == Refused("discord.above")
             quiet = await chat.perform(place.planned(Timeout(timedelta(minutes=5)), said[0]))
             place.planned(Warn(), said[0])  # so that the incident is on record
             shown = await chat.perform(place.planned(Flag(), said[0]))
@@ -59,7 +58,7 @@ def test_what_it_may_not_do_there_is_not_tried_and_what_discord_does_not_say_hol
             allowed.manage_messages = False
             place.wire.backend.edit_role(place.guild, mine.id, {"permissions": allowed.value})
             outcome = await chat.perform(place.planned(Delete(), said[1]))
-            assert outcome == Refused("권한 없음: 메시지 관리하기")
+            assert outcome == Refused(lacking(["manage_messages"]))
             assert len(place.wire.made("DELETE", "/messages/")) == 1
         finally:
             hearing.cancel()

@@ -255,7 +255,7 @@ def test_who_was_silenced_or_banned_is_not_called_out_in_public() -> None:
         for sanction in (Ban(), Timeout(timedelta(minutes=10)), Kick()):
             place.desk.incidents[1] = replace(place.desk.incidents[1], outcomes=((Warn(), None), (sanction, None)))
             place.wire.trouble("POST", "/users/@me/channels", 403)
-            closed = Refused(texts("ko")["discord.closed_dm"])
+            closed = Refused("discord.closed_dm")
             assert await heard.chat.perform(place.planned(Warn(), message)) == closed
         assert not place.wire.made("POST", f"/channels/{place.general}/messages")
 

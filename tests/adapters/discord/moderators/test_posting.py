@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.chat.discord.errors import lacking
 from bot.core.base.errors import Unavailable
 from bot.core.chat.post import Attachment, Post
 from bot.core.rules.actions import Done, Gone, Refused, Unconfirmed
@@ -114,7 +115,7 @@ def test_what_discord_answers_becomes_an_outcome() -> None:
         path = f"/channels/{place.mods}/messages"
         place.wire.trouble("POST", path, 403)
         refused = await heard.chat.publish(str(place.mods), post(), mark="2")
-        assert isinstance(refused, Refused) and "파일 첨부" in refused.reason
+        assert refused == Refused(lacking(["attach_files"]))
         place.wire.trouble("POST", path, 505)
         with pytest.raises(Unavailable):
             await heard.chat.publish(str(place.mods), post(), mark="3")

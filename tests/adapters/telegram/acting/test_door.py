@@ -11,7 +11,6 @@ from adapters.chat.telegram.joining.gate import ANSWERS, MOST_TRIES, Gate
 from adapters.chat.telegram.joining.question import OFFERED, THINGS, Request
 from bot.core.communities.community import Tidied
 from bot.core.rules.actions import Delete, Done, Refused, Timeout
-from bot.core.text.catalogue import texts_on
 from tests.adapters.telegram.moderators.test_cards import said
 from tests.adapters.telegram.stage import GROUP, Stage, connect, played
 from tests.builders import EVERYWHERE
@@ -212,7 +211,7 @@ async def test_words_alone_that_an_admin_imposed_stay_where_a_process_acts_that_
     try:
         await here.open_incident(loud, Timeout(timedelta(minutes=10)))
         (planned,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
-        assert await deaf.perform(planned) == Refused(texts_on("telegram", "ko")["telegram.restricted_longer"])
+        assert await deaf.perform(planned) == Refused("telegram.restricted_longer")
         assert here.group.members[70] == theirs
     finally:
         await deaf.close()

@@ -31,7 +31,7 @@ from bot.core.rules.actions import (
     Unsanction,
     Warn,
 )
-from bot.core.text.catalogue import texts, texts_on
+from bot.core.text.catalogue import noted, texts
 from tests.adapters.telegram.stage import GROUP, Stage, connect, played, stage
 from tests.builders import EVERYWHERE, code_of
 from tests.fakes.cases import ScriptedCases
@@ -99,7 +99,7 @@ async def test_t26_a_message_older_than_48_hours_is_refused_without_asking(here:
     message = await said(here, date=time.time() - 48 * HOUR - 1)
     (outcome,) = await here.carry_out(message, Delete())
     assert isinstance(outcome, Refused)
-    assert "48" in outcome.reason
+    assert outcome.reason == "telegram.too_old"
     assert here.server.of("deleteMessage", "deleteMessages") == []
 
 
@@ -150,14 +150,12 @@ async def test_rights_that_are_taken_away_midway_are_named_and_told_once(here: S
     assert await here.carry_out(first, Delete()) == [Done()]
     here.server.set_member(here.group, BOT_ID, "administrator", rights=[])
     (outcome,) = await here.carry_out(second, Delete())
-    delete, ban = (
-        f"‘{right}’ 권한이 없습니다. 그룹 관리 › 관리자 › 지킴이에서 켜 주세요."
-        for right in ("메시지 삭제", "사용자 차단")
-    )
-    assert outcome == Refused(delete)
+    no_delete, no_ban = "telegram.missing.can_delete_messages", "telegram.missing.can_restrict_members"
+    assert outcome == Refused(no_delete)
     for _ in range(2):
         (outcome,) = await here.carry_out(await said(here), Timeout(timedelta(minutes=5)))
-        assert outcome == Refused(ban)
+        assert outcome == Refused(no_ban)
+    delete, ban = (texts("ko")[why] for why in (no_delete, no_ban))
     await here.server.until(lambda: len(room.messages) >= 3)
     told = [message["text"] for message in room.messages.values()]
     (demoted,) = [text for text in told if "권한을 줄였습니다" in text]
@@ -169,7 +167,7 @@ async def test_rights_that_are_taken_away_midway_are_named_and_told_once(here: S
         await here.hear(len(here.heard))
     await here.server.until(lambda: not here.server.updates)
     (outcome,) = await here.carry_out(await said(here), Delete())
-    assert outcome == Refused(delete)
+    assert outcome == Refused(no_delete)
     await here.server.until(lambda: [m["text"] for m in room.messages.values()].count(told[0]) == 2)
 
 
@@ -177,7 +175,7 @@ async def test_rights_that_are_taken_away_midway_are_named_and_told_once(here: S
 async def test_a_bot_that_was_removed_and_added_again(here: Stage) -> None:
     first, second = await said(here), await said(here)
     here.server.set_member(here.group, BOT_ID, "kicked")
-    assert await here.carry_out(first, Delete()) == [Refused("지킴이가 그 대화방에 없음")]
+    assert await here.carry_out(first, Delete()) == [Refused("telegram.not_there")]
     here.server.set_member(here.group, BOT_ID, "administrator")
     assert await here.carry_out(second, Delete()) == [Done()]
 
@@ -207,7 +205,7 @@ def test_t28_in_a_basic_group_mutes_are_refused() -> None:
             here.server.chats[GROUP].type = "group"
             (outcome,) = await here.carry_out(await said(here), Timeout(timedelta(minutes=5)))
             assert isinstance(outcome, Refused)
-            assert "슈퍼그룹" in outcome.reason
+            assert outcome.reason == "telegram.supergroups_only"
 
     asyncio.run(scenario())
 
@@ -290,7 +288,7 @@ async def test_a_ban_ends_when_it_is_said_to_whatever_our_clock_says(here: Stage
 async def test_what_other_admins_imposed_stands_for_who_hears_nothing_and_after_a_restart(here: Stage) -> None:
     """The record tells of it, whichever process has heard."""
 
-    cases, say = here.desk.deeds.cases, texts_on("telegram", "ko")
+    cases = here.desk.deeds.cases
     assert isinstance(cases, ScriptedCases)
     deaf, opened = connect(here.server.url, here.desk, hears=False), cases.opened
 
@@ -308,13 +306,13 @@ async def test_what_other_admins_imposed_stands_for_who_hears_nothing_and_after_
 
     try:
         for who, action in ((7, Ban()), (8, Timeout(timedelta(minutes=10)))):
-            assert await by_another(who, action) == Refused(say["telegram.not_ours_to_lift"])
+            assert await by_another(who, action) == Refused("telegram.not_ours_to_lift")
             assert status(here, who) == ("kicked" if isinstance(action, Ban) else "restricted")
         shorter = await by_another(8, Timeout(timedelta(hours=1)), call=None)
-        assert shorter == Refused(say["telegram.restricted_longer"]) and here.group.members[8]["until_date"] == 0
+        assert shorter == Refused("telegram.restricted_longer") and here.group.members[8]["until_date"] == 0
         await said(here, author=7)
         here.group.members[7] = member(user(7), "kicked")
-        assert await by_another(7, Ban(timedelta(hours=1)), call=None) == Refused(say["telegram.restricted_longer"])
+        assert await by_another(7, Ban(timedelta(hours=1)), call=None) == Refused("telegram.restricted_longer")
         assert await by_another(7, Kick(), call=None) == Gone() and status(here) == "kicked"
     finally:
         await deaf.close()
@@ -496,7 +494,7 @@ async def test_the_caring_word_is_said_in_private_or_not_at_all(here: Stage) -> 
     assert here.group.messages == {} or all("109" not in one["text"] for one in here.group.messages.values())
     here.server.private(8, started=False)
     (outcome,) = await here.carry_out(await said(here, author=8), Care())
-    assert isinstance(outcome, Refused) and "먼저 말을 걸어" in outcome.reason
+    assert outcome == Refused("care.not_reached")
     assert not [call for call in here.server.of("sendMessage") if call.arguments["chat_id"] == GROUP]
 
 
@@ -595,7 +593,7 @@ async def test_b14_after_a_raid_who_can_be_told_in_private_is_and_others_are_not
     here.chat._warnings.clock = Later(minutes=1)
     posts = len(here.group.messages)
     outcomes = [await here.chat.perform(planned) for planned in claimed[-2:]]
-    assert outcomes == [Refused("제때 알릴 수 없어 알리지 않음"), Done()]
+    assert outcomes == [Refused("telegram.too_late_to_tell"), Done()]
     assert len(here.group.messages) == posts
     assert len(here.server.chats[519].messages) == 1
 
@@ -633,7 +631,7 @@ async def test_b13_nobodys_name_is_printed_in_front_of_the_group_but_they_know_t
 @played
 async def test_b30_who_is_to_be_told_has_no_such_name_here(here: Stage) -> None:
     (outcome,) = await here.carry_out(await said(here), NotifyOwner("#운영-알림"))
-    assert outcome == Refused("대화방 번호가 아님: #운영-알림")
+    assert outcome == Refused(noted("telegram.no_chat_of_that_name", given="#운영-알림"))
 
 
 @played
@@ -642,7 +640,7 @@ async def test_b33_not_being_allowed_to_write_is_no_missing_right_to_ban(here: S
     here.server.fail("sendMessage", Refusal(400, "Bad Request: not enough rights to send text messages to the chat"))
     (outcome,) = await here.carry_out(message, Restore())
     assert isinstance(outcome, Refused)
-    assert "글을 쓸 수 없음" in outcome.reason
+    assert outcome.reason == "telegram.may_not_write"
 
 
 @played
@@ -744,5 +742,5 @@ async def test_t69_under_a_channels_post_a_notice_answers_the_post(here: Stage) 
 async def test_what_is_deleted_of_a_poll_is_only_the_notice_and_moderators_are_told(here: Stage) -> None:
     here.server.post(here.group, 7, poll_option_added={"option_persistent_id": "3", "option_text": "토토사이트"})
     (message,) = await here.hear(1)
-    assert await here.carry_out(message, Delete()) == [Refused(texts("ko")["telegram.stays"])]
+    assert await here.carry_out(message, Delete()) == [Refused("telegram.stays")]
     assert here.group.messages == {}

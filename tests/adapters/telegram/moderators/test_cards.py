@@ -89,7 +89,7 @@ async def test_a_flag_shows_the_moderators_a_card_with_buttons(here: Stage) -> N
 async def test_without_a_moderators_chat_a_flag_says_what_to_do(here: Stage) -> None:
     (outcome,) = await here.carry_out(await said(here), Flag())
     assert isinstance(outcome, Refused)
-    assert "/setup" in outcome.reason
+    assert outcome.reason == "telegram.no_moderators_chat"
 
 
 @played

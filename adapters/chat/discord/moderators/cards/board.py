@@ -44,7 +44,7 @@ class CardBoard:
         message = planned.message
         channel = self.desk.community(message.community).moderators_channel
         if channel is None:
-            return Refused(say["discord.no_channel"])
+            return Refused("discord.no_channel")
         urgent = isinstance(planned.action, Escalate)
         spare = URGENT if urgent else 0
         await self.posted.recall(channel, message.community, spare=spare)

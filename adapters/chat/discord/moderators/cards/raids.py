@@ -41,7 +41,7 @@ class RaidCards:
             return Gone()
         channel = self.desk.community(here).moderators_channel
         if channel is None:
-            return Refused(say["discord.no_channel"])
+            return Refused("discord.no_channel")
         card = raid_card(raid, say, self.desk.policy(planned.message).timezone)
         with self.notices.taken(int(channel)):
             outcome = await outcome_of(self._write(raid, card), say, needs="send_messages") if raid.receipt else Gone()

@@ -130,7 +130,7 @@ class GuildHost:
     async def follow_filter(self) -> Sequence[Said]:
         outcome = await self.automod.follow(self.guild, self.say)
         if isinstance(outcome, Refused):
-            return [said("discord.automod_refused", why=outcome.reason)]
+            return [said("discord.automod_refused", why=outcome)]
         if not self._community.native_filter:
             return [said("discord.automod_off")]
         words = self.automod.words(self.guild)

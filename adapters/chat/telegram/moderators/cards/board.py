@@ -60,7 +60,7 @@ class CardBoard:
             timezone = self.desk.schedule(message.community).timezone
             manner = GroupManner(texts_on("telegram", planned.language), timezone, {})
             return await pass_on(self.bot, self.limiter, community.moderators_channel, planned.case, manner)
-        outcome: Outcome = Refused(say["telegram.no_moderators_chat"])
+        outcome: Outcome = Refused("telegram.no_moderators_chat")
         if community.moderators_channel is not None:
             outcome = await self._show_in(int(community.moderators_channel), planned, say)
             if not isinstance(outcome, Refused):
@@ -96,7 +96,7 @@ class CardBoard:
             return await self._show_in(error.new_chat_id, planned, say)
         except (BadRequest, Forbidden) as error:
             self.posted.forget(card)
-            return answer_as_outcome(error, say)
+            return answer_as_outcome(error)
         return Done(card.receipt) if card.message_id is not None else Gone()
 
     def _card_for(self, key: tuple[int, CommunityRef, str], incident_id: int, lane: Lane) -> Posted:

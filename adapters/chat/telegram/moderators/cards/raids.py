@@ -44,14 +44,14 @@ class RaidCards:
         room = self.desk.community(here).moderators_channel
         owner = None if room else await self.members.owner(int(here.id))
         if not (chat_id := int(room or 0) or (owner.id if owner else 0)):
-            return Refused(say["telegram.no_moderators_chat"])
+            return Refused("telegram.no_moderators_chat")
         try:
             async with self.limiter.turn(chat_id, Lane.URGENT):
                 sent = await self.bot.send_message(
                     chat_id, now.text, entities=now.entities, reply_markup=now.keyboard
                 )  # fmt: skip
         except (BadRequest, Forbidden):
-            return Refused(say["telegram.no_moderators_chat"])
+            return Refused("telegram.no_moderators_chat")
         return Done(f"{chat_id}/{sent.message_id}")
 
     async def _write(self, raid: Raid, now: Drawn) -> bool:
