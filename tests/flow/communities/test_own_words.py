@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.chat.discord.moderators.manner import ChoiceManner
+from adapters.chat.discord.manner import ChoiceManner
 from bot.config import Config, policy_file
 from bot.core.chat.message import CommunityRef, Message
 from bot.core.chat.rights import Right

@@ -10,9 +10,9 @@ import discord
 from adapters.chat.discord.acting.bans import BAN_DELETES, Bans
 from adapters.chat.discord.errors import OUT_OF_REACH, outcome_of
 from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
+from adapters.chat.discord.manner import GuildManner
 from adapters.chat.discord.moderators.asking import LONGEST, rights_of
 from adapters.chat.discord.moderators.cards.raids import RaidCards
-from adapters.chat.discord.moderators.manner import GuildManner
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.case import Case, CaseKind, Sanction

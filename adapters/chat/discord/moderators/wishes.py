@@ -8,9 +8,9 @@ from typing import Any
 
 import discord
 
+from adapters.chat.discord.manner import GuildManner
 from adapters.chat.discord.moderators.asking import Interaction, answer, say_to
 from adapters.chat.discord.moderators.commands.drawing import show, wish_id
-from adapters.chat.discord.moderators.manner import GuildManner
 from adapters.chat.discord.refs import DISCORD, guild_ref
 from bot.core.base.errors import BotError
 from bot.core.moderators.answer import Wish

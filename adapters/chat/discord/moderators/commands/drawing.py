@@ -6,9 +6,9 @@ from typing import assert_never
 import discord
 
 from adapters.chat.discord.errors import TOO_LARGE
+from adapters.chat.discord.manner import GuildManner
 from adapters.chat.discord.moderators.asking import Interaction, answer, plain
 from adapters.chat.discord.moderators.commands.advised import keys
-from adapters.chat.discord.moderators.manner import GuildManner
 from adapters.chat.discord.moderators.posting import attached, told
 from bot.core.chat.post import Post
 from bot.core.moderators.answer import Found, Handed, Lines, Offer, Proposal, Wish

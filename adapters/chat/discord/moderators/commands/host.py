@@ -8,10 +8,10 @@ import discord
 import structlog
 
 from adapters.chat.discord.errors import OUT_OF_REACH, missing, missing_here
+from adapters.chat.discord.manner import GuildManner
 from adapters.chat.discord.moderators.asking import said_in
 from adapters.chat.discord.moderators.automod import NativeAutoMod
 from adapters.chat.discord.moderators.commands.reach import closed, over, recent
-from adapters.chat.discord.moderators.manner import GuildManner
 from adapters.chat.discord.moderators.setup import ROOM_NEEDS, ROOMS, unheard
 from adapters.chat.discord.receiving.reading import places
 from adapters.chat.discord.refs import guild_ref

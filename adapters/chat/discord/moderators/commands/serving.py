@@ -9,6 +9,7 @@ import discord
 import structlog
 from discord import app_commands
 
+from adapters.chat.discord.manner import ChoiceManner, GuildManner
 from adapters.chat.discord.moderators.appeals import Appeals
 from adapters.chat.discord.moderators.asking import Interaction, answer, refusal, rights, say_to
 from adapters.chat.discord.moderators.automod import NativeAutoMod
@@ -17,7 +18,6 @@ from adapters.chat.discord.moderators.commands.drawing import show
 from adapters.chat.discord.moderators.commands.host import GuildHost
 from adapters.chat.discord.moderators.commands.registering import InTexts, menu_entry, named, slash, value
 from adapters.chat.discord.moderators.flags import Flags
-from adapters.chat.discord.moderators.manner import ChoiceManner, GuildManner
 from adapters.chat.discord.moderators.setup import MENU_LASTS, SettingUp
 from adapters.chat.discord.moderators.wishes import Wishes
 from adapters.chat.discord.receiving.reading import read

@@ -8,11 +8,11 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 from adapters.chat.telegram.acting.executor import answer_as_outcome
 from adapters.chat.telegram.acting.objections import pass_on
 from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.manner import GroupManner
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.cards.drawing import Drawn, drawn
 from adapters.chat.telegram.moderators.cards.posted import NO_PREVIEW, REMEMBERED, Posted, PostedCards
 from adapters.chat.telegram.moderators.cards.raids import RaidCards
-from adapters.chat.telegram.moderators.manner import GroupManner
 from adapters.chat.telegram.moderators.problems import Complaints
 from adapters.chat.telegram.moving import Moves
 from adapters.chat.telegram.text import LONGEST, cut, units
