@@ -94,6 +94,7 @@ def test_an_objection_names_the_commands_and_the_deed_as_the_network_does() -> N
 def test_a_line_of_the_record_has_no_room_for_nothing(kind: CaseKind, whom: Person, words: str, shown: str) -> None:
     line = in_a_line(replace(case(kind, words=words), member=whom))
     assert lines(Lines.of(line), Plain(texts_on("telegram", "ko"))) == f"#2 · 05-15 21:00 · {shown}"
+    assert all(one.id for one in mentioned(line)), "nobody is looked up on the network"
 
 
 def test_what_runs_says_who_imposed_it_by_name() -> None:

@@ -198,7 +198,7 @@ def _in_full(case: cases.Case) -> Iterator[Said]:
 def _facts(case: cases.Case) -> dict[str, object]:
     by = _member(case.moderator) if case.moderator.id else said("case.by_rules")
     facts: dict[str, object] = {"case": case.number, "kind": case.kind, "state": case.state, "at": case.opened_at}
-    return facts | {"whom": _member(case.member), "by": by}
+    return facts | {"by": by} | ({"whom": _member(case.member)} if case.member.id else {})
 
 
 def _runs(sanction: cases.Sanction) -> Said:
