@@ -114,7 +114,7 @@ def word(kind: Kind) -> str:
             return "말"
         case Span():
             return "5m"
-        case Number():
+        case Number(by_name=False):
             return "1"
         case Switch(by_name=False):
             return "off"

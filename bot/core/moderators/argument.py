@@ -29,12 +29,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """`off`: may be written as such, and is 0 then. `of`: what it is the number of."""
+    """`off`: may be written as such, and is 0 then. `of`: what it is the number of. `by_name`: see `Switch`."""
 
     least: float
     most: float
     off: bool = False
     of: str = ""
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """On or off; its own name alone means on. `by_name`: nothing else does, where it is typed."""
+    """On or off; its own name alone means on. `by_name`: where it is typed, only behind its name."""
 
     by_name: bool = False
 

@@ -103,7 +103,9 @@ def read(
             continue
         else:
             for argument in open_:
-                if found := _take(argument.kind, rest.strip(), suggestions, me):
+                if not _has_to_be_named(argument.kind) and (
+                    found := _take(argument.kind, rest.strip(), suggestions, me)
+                ):
                     break
             else:
                 return None
@@ -133,8 +135,12 @@ def _named(word: str, open_: Iterable[Argument]) -> Argument | None:
 def _behind(named: Argument, after: str, suggestions: Suggestions, me: str) -> Read | None:
     """The value that stands behind an argument's name."""
     if isinstance(named.kind, Switch):
-        return _take(Switch(), after, suggestions, me) or (True, after)
+        return _take(named.kind, after, suggestions, me) or (True, after)
     return _take(named.kind, after, suggestions, me) if after else None
+
+
+def _has_to_be_named(kind: Kind) -> bool:
+    return isinstance(kind, Number | Switch) and kind.by_name
 
 
 def _take(kind: Kind, rest: str, suggestions: Suggestions, me: str) -> Read | None:
@@ -148,7 +154,7 @@ def _take(kind: Kind, rest: str, suggestions: Suggestions, me: str) -> Read | No
             return rest, ""
         case Span():
             return _span(kind, rest)
-        case Switch() if not kind.by_name:
+        case Switch():
             value = {**dict.fromkeys(ON, True), **dict.fromkeys(OFF, False)}.get(word)
         case Number():
             value = _number(kind, word)

@@ -60,8 +60,8 @@ class ReportSchedule(
 
     day: Annotated[str | None, OneOf((*DAYS, "on", "off"), "schedule.")] = None
     hour: Annotated[int | None, Number(0, 23)] = None
-    daily: bool | None = None
-    alert: Annotated[int | None, Number(0, 100_000, off=True)] = None
+    daily: Annotated[bool | None, Switch(by_name=True)] = None
+    alert: Annotated[int | None, Number(0, 100_000, off=True, by_name=True)] = None
 
     @property
     def rights(self) -> frozenset[Right]:
