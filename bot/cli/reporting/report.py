@@ -40,12 +40,28 @@ def declare(line: Line) -> None:
         demo: Annotated[bool, typer.Option("--demo", help=say["help.report_demo"])] = False,
         config: Annotated[Path | None, line.config] = None,
     ) -> None:
-        period = f"{first}..{last}" if first and last else week or day or month
+        period = _asked(week, day, month, first, last, say)
+        if demo and (period or community or names):
+            raise Broken(say["report.demo_alone"])
         settings = line.settings(config)
         if demo:
             asyncio.run(demonstrate(settings, say, out))
         else:
             asyncio.run(report(settings, say, community=community, period=period, out=out, unmasked=names))
+
+
+def _asked(
+    week: str | None, day: str | None, month: str | None, first: str | None, last: str | None, say: Texts
+) -> str | None:
+    """A `Period.name`, which may name no period; None: nothing was asked for."""
+    if (first is None) != (last is None):
+        raise Broken(say["report.half_a_range"])
+    if first and last and first > last:
+        raise Broken(say("report.backwards", first=first, last=last))
+    given = [one for one in (week, day, month, first and f"{first}..{last}") if one]
+    if len(given) > 1:
+        raise Broken(say("report.several_periods", given=", ".join(given)))
+    return given[0] if given else None
 
 
 async def demonstrate(config: "Config", say: Texts, out: Path) -> None:
@@ -82,7 +98,11 @@ async def report(
     print(post.text)
     if post.remark:
         print(post.remark)
-    print(say("report.written", paths=", ".join(_write(post, out))))
+    try:
+        written = _write(post, out)
+    except OSError:
+        raise Broken(say("report.not_written", path=out)) from None
+    print(say("report.written", paths=", ".join(written)))
 
 
 def _write(post: Post, out: Path) -> list[str]:

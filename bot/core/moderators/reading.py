@@ -200,7 +200,11 @@ def _one_of(kind: OneOf, word: str) -> str | None:
     """By its own name, by what it is called in either language, or by how either begins: "mon", "월"."""
     if kind.or_like and re.fullmatch(kind.or_like, word, re.IGNORECASE):
         return word.upper()
-    called = {one: {one, *(texts(language)[f"{kind.family}{one}"] for language in LANGUAGES)} for one in kind.words}
+    switches = {ON[0]: ON, OFF[0]: OFF}
+    called = {
+        one: {one, *switches.get(one, ()), *(texts(language)[f"{kind.family}{one}"] for language in LANGUAGES)}
+        for one in kind.words
+    }
     exact = [one for one, names in called.items() if word in names]
     if exact or (len(word) < 3 and word.isascii()):
         return next(iter(exact), None)

@@ -9,6 +9,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _DAY = timedelta(days=1)
+_LONGEST = timedelta(days=3660)  # that anybody asks for: more would be all work and no news
+_DATE = r"2\d{3}-\d{2}-\d{2}"
 
 
 class Span(StrEnum):
@@ -96,17 +98,19 @@ def days(first: date, last: date, timezone: str) -> Period:
 
 
 def parse(name: str, timezone: str) -> Period:
-    """The period of a `Period.name`. Raises ValueError where there is none (2027-W53, 2026-02-30)."""
-    if match := re.fullmatch(r"(\d{4})-W(\d{2})", name):
+    """The period of a `Period.name`, in the years 2000 to 2999; a range may have a ~ for its dots. Raises ValueError
+    where there is none (2027-W53, 2026-02-30)."""
+    if match := re.fullmatch(r"(2\d{3})-W(\d{2})", name):
         return week(date.fromisocalendar(int(match[1]), int(match[2]), 1), timezone)
-    if re.fullmatch(r"\d{4}-\d{2}", name):
+    if re.fullmatch(r"2\d{3}-\d{2}", name):
         return month(date.fromisoformat(f"{name}-01"), timezone)
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name):
+    if re.fullmatch(_DATE, name):
         return day(date.fromisoformat(name), timezone)
-    first, dots, last = name.partition("..")
-    if not dots:
+    match = re.fullmatch(rf"({_DATE})(?:\.\.|~)({_DATE})", name)
+    first, last = map(date.fromisoformat, match.groups()) if match else (date.max, date.min)
+    if not timedelta(0) <= last - first < _LONGEST:
         raise ValueError(f"not a period: {name!r}")
-    return days(date.fromisoformat(first), date.fromisoformat(last), timezone)
+    return days(first, last, timezone)
 
 
 def latest(span: Span, now: datetime, timezone: str) -> Period:

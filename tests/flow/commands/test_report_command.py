@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from tests.builders import DISCORD, TELEGRAM, message, settlement
 from tests.fakes.clock import ManualClock
+from tests.servers.command import run
 from tests.servers.databases import sqlite_in
 
 
@@ -57,3 +59,29 @@ def test_where_nothing_was_ever_judged_nothing_is_made(tmp_path: Path) -> None:
         with pytest.raises(Broken):
             asyncio.run(errand)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--day 9999-12-31", "report.no_period"),
+        ("--day 0001-01-01", "report.no_period"),
+        ("--from 2026-11-15 --to 2026-11-01", "report.backwards"),
+        ("--from 2026-11-15", "report.half_a_range"),
+        ("--day 2026-05-01 --month 2026-05", "report.several_periods"),
+        ("--demo --week 2026-W20", "report.demo_alone"),
+        ("--week 2026-W20 --out jikimi.db", "report.not_written"),
+    ],
+)
+def test_what_cannot_be_made_is_one_sentence(tmp_path: Path, words: str, says: str) -> None:
+    async def one_message() -> None:
+        async with Database.open(sqlite_in(tmp_path), ManualClock()) as database:
+            inbox = SqlInbox(database)
+            await inbox.keep([message("1")])
+            await inbox.settle([settlement(message("1"))])
+
+    asyncio.run(one_message())
+    done = run(tmp_path, "report", *words.split(), environment={"JIKIMI_LANG": "en"})
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    said = done.stderr.strip().splitlines()[-1]
+    assert re.fullmatch(re.sub(r"\\{\w+\\}", ".+", re.escape(texts("en")[says])), said)

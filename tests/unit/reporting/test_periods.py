@@ -47,6 +47,7 @@ def test_a_period_is_found_again_by_its_name(of: date, zone: str, maker: Maker) 
 def test_a_range_is_found_again_by_its_name(first: date, more: int, zone: str) -> None:
     period = days(first, first + timedelta(days=more), zone)
     assert parse(period.name, zone) == period
+    assert parse(period.name.replace("..", "~"), zone) == period
     assert period.before().until == first and len(list(period.before().days())) == more + 1
 
 
@@ -64,7 +65,13 @@ def test_weeks_are_numbered_as_iso_says() -> None:
     assert parse("2026-W53", "Asia/Seoul").before().name == "2026-W52"
 
 
-@pytest.mark.parametrize("name", ["2027-W53", "2026-W00", "2026-13", "2026-02-30", "gestern", "2026-03-02..2026-03-01"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "2027-W53", "2026-W00", "2026-13", "2026-02-30", "gestern", "2026-03-02..2026-03-01", "9999-12-31",
+        "0001-01-01", "9999-12", "9998-W53", "2000-01-01..2999-12-31", "2026-03-01..",
+    ],
+)  # fmt: skip
 def test_what_is_no_period_is_refused(name: str) -> None:
     with pytest.raises(ValueError):
         parse(name, "Asia/Seoul")

@@ -14,7 +14,9 @@ from bot.core.moderators.ports import Desk
 from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.reporting.periods import Span, latest
 
-_SPANS = OneOf((Span.WEEK, Span.DAY, Span.MONTH), "command.period_", or_like=r"\d{4}-(?:w?\d{2})")
+_A_DAY = r"\d{4}-\d{2}-\d{2}"
+_ANOTHER = rf"\d{{4}}-(?:w?\d{{2}})|{_A_DAY}(?:\.\.|~){_A_DAY}"
+_SPANS = OneOf((Span.WEEK, Span.DAY, Span.MONTH), "command.period_", or_like=_ANOTHER)
 
 
 @dataclass(frozen=True)
