@@ -205,7 +205,7 @@ class RecentActivity:
         return {one: finds for one, finds in found.items() if finds}
 
     def fired(self, message: Message) -> Mapping[str, datetime]:
-        """When each live rule last fired on the author."""
+        """Since when the author is spared by each live rule, which took its course then."""
         return self._fired.get(_member(message), {})
 
     def offences(self, message: Message) -> tuple[datetime, ...]:
@@ -213,25 +213,39 @@ class RecentActivity:
         return tuple(self._offences.get((_member(message), message.ref.channel_id), ()))
 
     def note(self, decision: Decision, at: datetime, policy: Policy) -> None:
-        """Remember which live rules fired on the author, and whether it was an offence: something was done, and not
-        only because of earlier offences."""
+        """Remember which live rules took their course with the author, and whether it was an offence: something was
+        done, and not only because of earlier offences."""
         message = decision.message
         matched = {finding.rule for finding in decision.findings if finding.matched and finding.mode == "live"}
         acted = any(action.weight >= Weight.MESSAGE and not isinstance(action, Care) for action in decision.actions)
         place = (_member(message), message.ref.channel_id)
-        self._note(place, matched, at, message.sent_at if acted else None, policy)
+        self._note(place, matched, at, message.sent_at if acted else None, policy, held_back=bool(decision.withheld))
 
     def recall(self, trace: Trace, policy: Policy) -> None:
         """The same of what is on record, from before this process."""
         place = ((trace.community, trace.author_id), trace.channel_id)
-        self._note(place, {trace.rule}, trace.decided_at, trace.sent_at if trace.acted else None, policy)
+        acted_on = trace.sent_at if trace.acted else None
+        self._note(place, {trace.rule}, trace.decided_at, acted_on, policy, held_back=not trace.acted)
 
-    def _note(self, place: Place, matched: set[str], at: datetime, acted_on: datetime | None, policy: Policy) -> None:
+    def _note(
+        self,
+        place: Place,
+        matched: set[str],
+        at: datetime,
+        acted_on: datetime | None,
+        policy: Policy,
+        *,
+        held_back: bool,
+    ) -> None:
         for_offences = {rule.name for rule in policy.rules if rule.is_about_offences}
         if matched - for_offences and acted_on is not None:
             self._add(self._offences.refresh(place, []), acted_on)
+        if held_back or not matched:
+            return  # what was only watched spares nobody
         member, _ = place
-        self._fired[member] = self._fired.get(member, {}) | dict.fromkeys(matched, at)
+        known, lasts = self._fired.get(member, {}), {rule.name: rule.cooldown for rule in policy.rules}
+        begun = {name for name in matched if name not in known or at - known[name] >= lasts.get(name, timedelta())}
+        self._fired[member] = known | dict.fromkeys(begun, at)
 
     def _add(self, known: list[Known], one: Known) -> None:
         """At most `each` are known; most members have said one thing, for which a deque is ten times as large."""

@@ -95,6 +95,7 @@ def test_reasons_are_words_and_of_one_without_spaces_the_part_that_speaks() -> N
         "죽고 싶어",
         "너무 힘들어서 죽고 싶어요",
         "살기 싫다",
+        "자해하고 싶어",
         "다 끝내고 싶어..",
         "그만 살고싶네요 ㅠㅠ",
         "죽.고.싶.다",

@@ -3,6 +3,7 @@
 import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from bot.core.chat.amounts import A_MESSAGE
@@ -11,11 +12,11 @@ from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Judgement, Part, Unscreened, Verdict
 from bot.core.incidents.incident import Trace
 from bot.core.moderation.recent import SPEAKERS, RecentActivity, SaidBefore
-from bot.core.rules.actions import Delete
-from bot.core.rules.policy import Policy
+from bot.core.rules.actions import Delete, Flag, Warn
+from bot.core.rules.policy import Policy, Reason, Rule
 from tests.builders import DISCORD, GUARD, NOW, TELEGRAM, decision, home, later, message
 
-RULES = Policy(rules=())
+RULES, TEN_MINUTES = Policy(rules=()), timedelta(minutes=10)
 
 PICTURE = A_MESSAGE._replace(media=1)
 
@@ -29,6 +30,19 @@ def test_a_member_of_another_platform_is_somebody_else_even_where_all_ids_are_th
     memory.recall(Trace(home("7", TELEGRAM), "9", "side", NOW, later(1), "flood", acted=True), RULES)
     assert memory.fired(here) == {"insult": NOW} and memory.fired(there) == {"flood": later(1)}
     assert (memory.offences(here), memory.offences(there)) == ((NOW,), ())
+
+
+def test_only_a_rule_that_took_its_course_spares_the_member_and_never_for_longer() -> None:
+    memory, said = RecentActivity(), message("1")
+    rules = Policy(rules=(Rule(name="insult", when=(), then=(), reason=Reason(ko="", en=""), cooldown=TEN_MINUTES),))
+    memory.note(replace(decision(said, Flag()), withheld=(Delete(), Warn())), NOW, rules)
+    memory.recall(Trace(home(), said.author.id, "side", NOW, NOW, "insult", acted=False), rules)
+    assert memory.fired(said) == {}, "what was only watched spares nobody"
+    for seconds in (60, 120, 659):
+        memory.note(decision(said, Delete()), later(seconds), rules)
+    assert memory.fired(said) == {"insult": later(60)}, "ten minutes, whatever else is said in them"
+    memory.note(decision(said, Delete()), later(660), rules)
+    assert memory.fired(said) == {"insult": later(660)}
 
 
 def test_of_whoever_is_forgotten_nothing_is_in_mind() -> None:

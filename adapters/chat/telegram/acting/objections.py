@@ -4,8 +4,7 @@ from telegram import Bot
 from telegram.error import BadRequest, Forbidden
 
 from adapters.chat.telegram.limits import Lane, Limiter
-from adapters.chat.telegram.manner import GroupManner
-from adapters.chat.telegram.text import LONGEST, cut
+from adapters.chat.telegram.text import LONGEST, GroupManner, cut
 from bot.core.incidents.case import Case
 from bot.core.rules.actions import Done, Outcome, Refused
 from bot.wording.answered import objected

@@ -20,6 +20,7 @@ from bot.core.incidents.review import Call
 from bot.core.rules.actions import Delete, Done, Escalate, Flag, Outcome, Refused
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Finding
+from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.builders import DISCORD, code_of, decision, put_settings
@@ -196,6 +197,8 @@ def test_a_burst_shares_a_card_and_a_call_on_it_counts_for_all() -> None:
         await until(lambda: card.embeds[0]["footer"]["text"] == "#1 · #2 · #3")
         place.wire.click(place.dal, place.mods, card.id, press_id(Button.WRONG, 1))
         await until(lambda: [number for number, _, _ in place.desk.calls] == [1, 2, 3])
+        place.desk.in_force = place.desk.in_force.in_mode(Watch.WATCH)
+        assert (await shown(place, heard, 5)).id != card.id, "what is done, is not told as what was only watched"
 
     play(scene)
 

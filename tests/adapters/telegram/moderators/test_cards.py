@@ -29,7 +29,7 @@ from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused, Timeou
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
-from tests.builders import EVERYWHERE, NOW, code_of, decision, message
+from tests.builders import EVERYWHERE, NOW, code_of, decision, message, put_settings
 from tests.fakes.cases import ScriptedCases
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
@@ -168,6 +168,10 @@ async def test_a_burst_by_one_member_is_folded_into_one_card(here: Stage) -> Non
     other = await said(here, "남의 말", author=8)
     await here.carry_out(other, Flag())
     assert len(cards(room)) == 2
+    now = here.policies.community(group_ref(GROUP))
+    await put_settings(here.policies, replace(now, mode=Watch.LIVE))
+    await here.carry_out(await said(here, "남의 다른 말", author=8), Flag())
+    assert len(cards(room)) == 3, "what is done, is not told as what was only watched"
 
 
 @played

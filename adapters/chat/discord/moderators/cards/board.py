@@ -16,6 +16,7 @@ from bot.core.base.errors import Unavailable
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Done, Escalate, Gone, Outcome, Refused
+from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import Texts, texts
 
 BURST = 60.0  # seconds in which a member's incidents under one rule share a card
@@ -33,7 +34,7 @@ class CardBoard:
     clock: Clock
     notices: Room
     posted: PostedCards
-    _bursts: Bounded[tuple[str, str, str], Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _bursts: Bounded[tuple[str, str, str, Watch], Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
     _lately: Bounded[int, deque[float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # of a channel
     _folding: Room = field(init=False)
 
@@ -55,7 +56,8 @@ class CardBoard:
             return await self._fold(planned.incident_id, message.author.id, card)
         # In a raid moderators read one card of all who take part, not one of each.
         whose = "" if self._is_crowded(int(channel)) else message.author.id
-        burst = (channel, whose, planned.rule)
+        mode = self.desk.policy(message).mode  # what is done is no more of what was only watched
+        burst = (channel, whose, planned.rule, mode)
         card = self._bursts.get(burst)
         if urgent or card is None or not self._takes_more(card):
             now, members = self.clock.monotonic(), {message.author.id: None}

@@ -8,14 +8,13 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 from adapters.chat.telegram.acting.executor import answer_as_outcome
 from adapters.chat.telegram.acting.objections import pass_on
 from adapters.chat.telegram.limits import Lane, Limiter
-from adapters.chat.telegram.manner import GroupManner
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.cards.drawing import Drawn, drawn
 from adapters.chat.telegram.moderators.cards.posted import NO_PREVIEW, REMEMBERED, Posted, PostedCards
 from adapters.chat.telegram.moderators.cards.raids import RaidCards
 from adapters.chat.telegram.moderators.problems import Complaints
 from adapters.chat.telegram.moving import Moves
-from adapters.chat.telegram.text import LONGEST, cut, units
+from adapters.chat.telegram.text import LONGEST, GroupManner, cut, units
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.chat.message import CommunityRef
@@ -24,6 +23,7 @@ from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import Done, Escalate, Gone, Outcome, Refused
+from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import Texts, texts, texts_on
 
 FOLD = 60.0  # seconds in which what the same member does goes onto the same card
@@ -45,7 +45,7 @@ class CardBoard:
     posted: PostedCards
     complaints: Complaints
     _newest: dict[tuple[int, CommunityRef], Posted] = field(default_factory=dict)  # of a community, whoever's it is
-    _latest: Bounded[tuple[int, CommunityRef, str], Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
+    _latest: Bounded[tuple[int, CommunityRef, str, Watch], Posted] = field(default_factory=lambda: Bounded(REMEMBERED))
     _nobody_there: dict[str, float] = field(default_factory=dict)  # community without a room -> when to ask its owner
 
     async def show(self, planned: PlannedAction) -> Outcome:
@@ -82,7 +82,8 @@ class CardBoard:
         card = await self.posted.find(message.community, planned.incident_id, planned.begun)
         if card is None or card.chat_id != chat_id:
             lane = Lane.URGENT if is_urgent else Lane.CARD
-            card = self._card_for((chat_id, message.community, message.author.id), planned.incident_id, lane)
+            mode = self.desk.policy(message).mode  # what is done is no more of what was only watched
+            card = self._card_for((chat_id, message.community, message.author.id, mode), planned.incident_id, lane)
         try:
             if is_urgent and card.message_id is not None:  # who is called need not wait until the card names it, too
                 await self._call(card, planned, say)
@@ -99,7 +100,7 @@ class CardBoard:
             return answer_as_outcome(error)
         return Done(card.receipt) if card.message_id is not None else Gone()
 
-    def _card_for(self, key: tuple[int, CommunityRef, str], incident_id: int, lane: Lane) -> Posted:
+    def _card_for(self, key: tuple[int, CommunityRef, str, Watch], incident_id: int, lane: Lane) -> Posted:
         """The card that this member's last incident is on, as long as it is fresh, or any other where the chat takes no
         more now; else a new one."""
         now, last = self.clock.monotonic(), self._latest.get(key)

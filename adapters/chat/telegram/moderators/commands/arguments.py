@@ -10,12 +10,12 @@ from telegram import Message as TelegramMessage
 from telegram.error import BadRequest, Forbidden
 
 from adapters.chat.telegram.errors import mapped
-from adapters.chat.telegram.manner import GroupManner
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.asking import Typed, is_somebodys
 from adapters.chat.telegram.moderators.commands.drawing import Drawing
 from adapters.chat.telegram.moderators.commands.host import GroupHost
 from adapters.chat.telegram.refs import TELEGRAM, group_ref, topic_of
+from adapters.chat.telegram.text import GroupManner
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.rights import Right

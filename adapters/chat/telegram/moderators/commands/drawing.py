@@ -7,13 +7,13 @@ from typing import assert_never
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
 
 from adapters.chat.telegram.limits import Lane, Limiter
-from adapters.chat.telegram.manner import GroupManner
 from adapters.chat.telegram.moderators.asking import Answers, Typed
 from adapters.chat.telegram.moderators.cards.board import CardBoard
 from adapters.chat.telegram.moderators.commands.advised import keys
 from adapters.chat.telegram.moderators.posting import Posting
 from adapters.chat.telegram.moderators.rooms import Rooms
 from adapters.chat.telegram.refs import TELEGRAM, group_ref
+from adapters.chat.telegram.text import GroupManner
 from bot.core.base.clock import Clock
 from bot.core.chat.message import Author, Message, MessageRef
 from bot.core.chat.post import Post
