@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.core.base.errors import Broken
+from bot.core.base.owner import hand_over
 
 try:
     import fcntl
@@ -17,8 +18,11 @@ KEYRING = "keyring"  # the file in the folder of the keys that the master key se
 
 def private_folder(folder: Path) -> None:
     """Broken: it is not there and cannot be made."""
+    if folder.is_dir():
+        return
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        hand_over(folder)
     except OSError as error:
         raise Broken(
             "The folder of the keys {folder} cannot be made ({why}); name another in [storage] keys.",
@@ -34,6 +38,7 @@ def replace_file(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    hand_over(new, path)
     new.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -46,6 +51,7 @@ def replace_file(path: Path, content: bytes) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Of several processes, one at a time; the lock ends with the process."""
     with open(path, "ab", opener=_private) as file:
+        hand_over(path)
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

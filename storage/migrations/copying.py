@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from bot.core.base.errors import Broken
+from bot.core.base.owner import hand_over
 from storage.errors import driver_errors
 from storage.migrations.upgrading import known_steps, newest_step
 from storage.opening.engine import PATIENCE
@@ -83,6 +84,7 @@ def _copy(source: Path, to: Path) -> None:
             _room_for(connection, to)
             connection.execute("VACUUM INTO ?", (str(part),))
         part.chmod(0o600)
+        hand_over(part, to)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(to)  # the database itself only where it was copied before

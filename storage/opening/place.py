@@ -10,6 +10,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bot.core.base.errors import BotError, Broken
+from bot.core.base.owner import hand_over
 from storage.errors import driver_errors
 
 try:
@@ -111,10 +112,12 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _tighten(path: Path) -> None:
-    """Earlier versions left it readable by every user of the machine."""
+    """Earlier versions left it readable by every user of the machine; root may have made what another works with."""
     for end in ("", "-lock", "-lock-journal", "-wal", "-shm"):
+        file = path.with_name(path.name + end)
         with suppress(OSError):  # not there, or somebody else's
-            path.with_name(path.name + end).chmod(0o600)
+            file.chmod(0o600)
+            hand_over(file, path if path.stat().st_size else None)  # an empty one has just been made
 
 
 def _taken(path: Path) -> Broken:

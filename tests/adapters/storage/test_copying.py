@@ -50,6 +50,28 @@ def url(tmp_path: Path) -> Iterator[str]:
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_what_root_does_beside_a_service_is_the_services(tmp_path: Path) -> None:
+    """Root's files would be closed to the user that Jikimi runs as, and the next start refused."""
+    theirs = 10001 if os.geteuid() == 0 else os.geteuid()
+    home, clock = tmp_path / "home", ManualClock()
+    home.mkdir()
+    config = Config(storage=StorageSettings(url=sqlite_in(home), keys=str(home / "keys")))
+    for one in (home, home / "jikimi.db"):
+        os.chown(one, theirs, -1)
+
+    async def scenario() -> None:
+        async with keeping.opened(config, clock):
+            pass
+        keeping.back_up(config, home / "copy.db")
+        await keeping.restore(config, home / "copy.db")
+        async with keeping.rotating(config) as rotation:
+            rotation.sealing.rotate()
+
+    asyncio.run(scenario())
+    made = [home / "jikimi.db", *home.rglob("*")]
+    assert len(made) > 6 and {one.stat().st_uid for one in made} == {theirs}, made
+
+
 def test_a_backup_is_made_while_others_write_and_holds_what_was_kept_before(url: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     (tmp_path / "copy.db.part").write_bytes(b"of one that was killed")
