@@ -38,9 +38,12 @@ def declare(line: Line) -> None:
     def erase_command(
         community: Annotated[str, community_option],
         member: Annotated[str | None, member_option] = None,
+        everything: Annotated[bool, typer.Option("--everything", help=say["help.erase_everything"])] = False,
         platform: Annotated[str | None, platform_option] = None,
         config: Annotated[Path | None, line.config] = None,
     ) -> None:
+        if everything is (member is not None):
+            raise Broken(say["erase.whose"])
         asyncio.run(erase(community, platform, member, line.settings(config), say))
 
     @line.app.command("hold", help=say["help.hold"])
@@ -72,7 +75,7 @@ async def export(
 
 
 async def erase(community: str, platform: str | None, member: str | None, config: "Config", say: Texts) -> None:
-    """The receipt goes to stdout."""
+    """Without a member everything of the community. The receipt goes to stdout."""
     from bot.app import keeping
 
     async with keeping.record(config) as record:
@@ -90,6 +93,8 @@ async def erase(community: str, platform: str | None, member: str | None, config
 async def hold(community: str, platform: str | None, incident: int, because: str, config: "Config", say: Texts) -> None:
     from bot.app import keeping
 
+    if not because.strip():
+        raise Broken(say["hold.why"])
     async with keeping.record(config) as record:
         place = place_of(community, platform, await record.communities.all(), say)
         until = record.clock.now() + keeping.limits(config).texts + HELD

@@ -19,6 +19,7 @@ from tests.builders import later
 from tests.contracts.incidents.test_precedents import call, precedent
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
+from tests.servers.command import run
 from tests.servers.databases import sqlite_in
 
 SAY = texts("ko")
@@ -41,7 +42,7 @@ def test_a_member_gets_what_is_stored_and_then_it_is_gone(tmp_path: Path, capsys
     assert file.stat().st_mode & 0o777 == 0o600
     asyncio.run(hold(*here, held, "경찰에 신고", config, SAY))
     with pytest.raises(Broken, match="찾을 수 없습니다"):
-        asyncio.run(hold("other", "rehearsal", held, "", config, SAY))
+        asyncio.run(hold("other", "rehearsal", held, "경찰에 신고", config, SAY))
     asyncio.run(erase("other", "rehearsal", None, config, SAY))
     asyncio.run(erase(*here, "minji", config, SAY))
     assert "남겨 두었습니다" in capsys.readouterr().out
@@ -59,6 +60,24 @@ def test_a_slip_of_the_pen_takes_nothing_away(tmp_path: Path) -> None:
     config = Config(storage=StorageSettings(url=sqlite_in(tmp_path)))
     with pytest.raises(Broken):
         asyncio.run(erase("caffe", None, None, config, SAY))
+
+
+@pytest.mark.parametrize("words", [(), ("--member", "minji", "--everything")])
+def test_a_whole_community_is_erased_only_where_that_is_asked_for(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Who forgets --member is told what would go, and nothing does."""
+    done = run(tmp_path, "--lang", "en", "erase", "--community", "cafe", *words)
+    assert done.returncode == 2 and "--everything" in done.stderr and "settings" in done.stderr and not done.stdout
+
+
+def test_what_is_put_on_record_is_not_empty(tmp_path: Path) -> None:
+    """A text is not kept longer without a reason."""
+    done = run(tmp_path, "--lang", "en", "hold", "1", "--community", "cafe", "--because", " ")
+    assert done.returncode == 2 and "--because" in done.stderr
+
+
+def test_the_member_of_an_export_is_not_told_of_erasing(tmp_path: Path) -> None:
+    """Help of one command says nothing of another."""
+    assert "eras" not in run(tmp_path, "--lang", "en", "export", "--help").stdout
 
 
 def test_what_moderators_have_called_is_listed_and_taken_back(
