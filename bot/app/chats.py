@@ -25,7 +25,7 @@ from bot.core.incidents.ports import CardBoard
 from bot.core.moderators.network import Network
 from bot.core.moderators.ports import ChatPlatform
 from bot.core.operations.division import Crew, Division, Post
-from bot.core.operations.outside.role import Role
+from bot.core.operations.outside.role import REACHING, Role
 from bot.core.text.catalogue import Texts
 from storage.database import Database
 from storage.flow.leases.shares import SqlShares
@@ -58,9 +58,13 @@ def address(community: CommunityRef, channel: str, message: str) -> str:
     return network.address(community.id, channel, message) if network else ""
 
 
-def nothing_on(config: Config, say: Texts) -> str:
-    """How to begin; "": something is switched on."""
-    if on(config) or config.http.listen or config.http.metrics_listen:
+def nothing_on(config: Config, say: Texts, roles: frozenset[Role] = frozenset(Role)) -> str:
+    """How to begin; "": something is switched on that a process of these roles is there for."""
+    if roles.isdisjoint(REACHING):
+        has_work = Role.GUARD in roles or bool(config.http.listen)
+    else:
+        has_work = bool(on(config)) or (Role.API in roles and bool(config.http.listen))
+    if has_work:
         return ""
     tokens = ", ".join(f"[{one.platform}] token" for one in NETWORKS)
     variables = ", ".join(token_variable(one.platform) for one in NETWORKS)
@@ -141,6 +145,7 @@ class Reach:
                 if not post.taken.is_set():
                     _log.info("stands by", platform=chat.platform)
                 await post.taken.wait()
+                _log.info("connects", platform=chat.platform)
                 reach(chat)
 
         for chat in platforms:

@@ -47,7 +47,7 @@ async def run(
         raise Broken(say["run.file_is_of_one"])
     wanted = chats.wanted(config, say) if not roles.isdisjoint(REACHING) else ()
     http = (config.http.listen if Role.API in roles else "") or config.http.metrics_listen
-    if roles != {Role.GUARD} and (how := chats.nothing_on(config, say)):
+    if how := chats.nothing_on(config, say, roles):
         raise Broken(how)
     if roles.isdisjoint(JUDGING):  # whatever guard is configured, this process neither loads nor watches it
         config = config.model_copy(update={"guard": type(config.guard)()})

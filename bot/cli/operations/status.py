@@ -128,7 +128,10 @@ def _works(works: Mapping[str, Sequence[int]], say: Texts) -> Iterator[str]:
         role, _, platform = work.partition("/")
         if len(held) > 1 and role == "guard":
             yield say("status.shared", number=len(held), held=" + ".join(map(str, held)))
-        elif len(held) > 1:
+        elif len(held) > 1 and role == "act":
+            title = say[f"{platform}.title"]
+            yield say("status.acting", platform=title, number=len(held), held=" + ".join(map(str, held)))
+        elif len(held) > 1 and role == "chat":
             yield say("status.stands_by", platform=say[f"{platform}.title"], number=held.count(0))
 
 

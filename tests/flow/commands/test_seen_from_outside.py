@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bot.app.objections import checkup
 from bot.cli.app import build
 from bot.cli.operations.doctor import doctor
-from bot.cli.operations.status import status
+from bot.cli.operations.status import _works, status
 from bot.config import Config, HttpSettings, StorageSettings
 from bot.core.base.errors import Unavailable
 from bot.core.chat.ports import Connection
@@ -66,6 +66,23 @@ def test_they_show_a_process_at_work(tmp_path: Path, capsys: pytest.CaptureFixtu
             assert "✓ 데이터베이스: SQLite" in shown and "! 키: " in shown and "    → " in shown
 
     asyncio.run(scenario())
+
+
+def test_each_kind_of_work_that_several_do_is_one_line_of_its_own() -> None:
+    """Who act and who use a token are not taken for those that are connected or wait for it."""
+    works = {
+        "act/discord": [40, 24], "chat/discord": [1, 0], "guard": [33, 31], "report/discord": [0, 0],
+        "token/discord": [0, 0, 0],
+    }  # fmt: skip
+    for language in LANGUAGES:
+        say = texts(language)
+        title = say["discord.title"]
+        assert list(_works(works, say)) == [
+            say("status.acting", platform=title, number=2, held="40 + 24"),
+            say("status.stands_by", platform=title, number=1),
+            say("status.shared", number=2, held="33 + 31"),
+        ]
+        assert not list(_works({work: held[:1] for work, held in works.items()}, say))
 
 
 def test_the_doctor_makes_nothing_and_says_what_is_wrong(

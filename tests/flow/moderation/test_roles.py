@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.app.application import Jikimi, application
 from bot.app.parts import Core
@@ -113,7 +114,9 @@ def test_one_process_is_connected_and_the_next_goes_on_with_all_that_it_leaves(p
         did = Counter((done.message.ref, done.action) for chat in (first, second) for done in chat.performed)
         assert set(did.values()) == {1}, "a restart doubles nothing"
 
-    asyncio.run(scenario())
+    with capture_logs() as logs:
+        asyncio.run(scenario())
+    assert [one["event"] for one in logs].count("connects") == 2, "each says that it is its turn"
 
 
 def test_whole_communities_are_acted_in_by_one_process_that_has_their_cards(postgres: Postgres) -> None:
