@@ -1,4 +1,4 @@
-"""`jikimi`: the command line; bad input is one sentence on stderr and exit code 2."""
+"""`jikimi`: the command line; bad input is one sentence on stderr and exit code 2, what passes by itself one and 75."""
 
 import os
 import sys

@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import EADDRINUSE
 from typing import Any
 
 import h11
@@ -18,7 +19,7 @@ from adapters.http_api.judging.deciding import Judging
 from adapters.http_api.metrics import Metrics
 from adapters.http_api.routes import Routes
 from bot.core.base.clock import Clock
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, Unavailable
 from bot.core.incidents.feedback import Listener
 from bot.core.incidents.ports import Webhooks
 from bot.core.moderation.rulings import Rulings
@@ -82,7 +83,7 @@ class HttpApi:
         self._places = {place: application(served, metrics, say) for place, served in places.items() if place}
 
     async def run(self) -> None:
-        """Until cancelled. Raises Broken where an address cannot be listened on."""
+        """Until cancelled. Raises Unavailable where an address is in use, Broken where it cannot be listened on."""
         sockets = {place: _bound(place) for place in self._places}
         servers = [_Server(app) for app in self._places.values()]
         closing = asyncio.Event()
@@ -106,7 +107,8 @@ def _bound(place: str) -> socket.socket:
     try:
         return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise Broken("[http] {place}: {why}", place=place, why=error.strerror) from None
+        kind = Unavailable if error.errno == EADDRINUSE else Broken
+        raise kind("[http] {place}: {why}", place=place, why=error.strerror) from None
 
 
 class _Server(uvicorn.Server):

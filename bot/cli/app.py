@@ -26,10 +26,11 @@ from bot.cli.rehearsal import rehearse
 from bot.cli.reporting import deliveries, report
 from bot.cli.settings import check_config, init, invite, policy
 from bot.cli.usage import explained
-from bot.core.base.errors import BotError
+from bot.core.base.errors import BotError, Unavailable
 from bot.core.text.catalogue import LANGUAGES, Texts, spoken_here, texts
 
 LANGUAGE = "JIKIMI_LANG"  # of the environment: of the screen
+AGAIN = 75  # exit code: EX_TEMPFAIL, what passes by itself
 LOG = "JIKIMI_LOG"  # of the environment: "json" for programs, anything else for people
 
 
@@ -125,7 +126,7 @@ def typed(words: Sequence[str]) -> int:
         return 2
     except BotError as error:
         print(texts(language).why(error), file=sys.stderr)
-        return 2
+        return AGAIN if isinstance(error, Unavailable) else 2
 
 
 def wanted_language(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> str:

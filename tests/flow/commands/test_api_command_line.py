@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from adapters.system_clock import SystemClock
-from bot.cli.app import build
+from bot.cli.app import AGAIN, build
 from bot.core.base.errors import Broken
 from bot.core.communities.community import Community
 from storage.database import Database
@@ -132,9 +132,29 @@ def test_an_address_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:
         (tmp_path / "config.toml").write_text(f'[http]\nlisten = "{listen}"\n')
         done = jikimi(tmp_path, "run")
     *made, refused = done.stderr.splitlines()
-    assert done.returncode == 2 and refused.startswith(f"[http] {listen}:")
+    assert done.returncode == AGAIN and refused.startswith(f"[http] {listen}:"), "somebody else may end"
     assert "master.key" in "".join(made), "the first start has made the keys; nothing else is said"
     assert "Traceback" not in done.stderr
+    (tmp_path / "config.toml").write_text("[http]\nlisten = '192.0.2.1:80'\n")
+    assert jikimi(tmp_path, "run").returncode == 2, "which no machine has"
+
+
+def test_who_finds_no_database_is_started_again(tmp_path: Path) -> None:
+    """A server that comes up later than we do is no mistake in the configuration."""
+    nobody = free_port()
+    url = f"postgresql://jikimi@127.0.0.1:{nobody}/jikimi"
+    (tmp_path / "config.toml").write_text(f"[storage]\nurl = '{url}'\n[http]\nlisten = '127.0.0.1:{free_port()}'\n")
+    done = jikimi(tmp_path, "run")
+    assert done.returncode == AGAIN and "Traceback" not in done.stderr
+
+
+def test_a_process_that_has_nothing_to_do_says_so(tmp_path: Path) -> None:
+    """Where its health is asked for is not what it is there for."""
+    told = f"[http]\nmetrics_listen = '127.0.0.1:{free_port()}'\n"
+    (tmp_path / "config.toml").write_text("[storage]\nurl = 'postgresql://jikimi@127.0.0.1:1/jikimi'\n" + told)
+    for role in ("act", "report", "chat", "api", "all"):
+        done = jikimi(tmp_path, "run", "--role", role)
+        assert done.returncode == 2 and "JIKIMI_DISCORD_TOKEN" in done.stderr, role
 
 
 def test_the_example_guards_a_bot(tmp_path: Path) -> None:

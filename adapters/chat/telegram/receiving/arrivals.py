@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from errno import EADDRINUSE
 from typing import Any, Protocol
 
 import structlog
@@ -199,7 +200,8 @@ class Webhook:
             await web.TCPSite(runner, host, int(port)).start()
         except OSError as error:
             await runner.cleanup()
-            raise Broken("[telegram] webhook_listen {listen}: {why}", listen=self.listen, why=error.strerror) from None
+            kind = Unavailable if error.errno == EADDRINUSE else Broken
+            raise kind("[telegram] webhook_listen {listen}: {why}", listen=self.listen, why=error.strerror) from None
         self._runner = runner
 
     async def _post(self, request: web.Request) -> web.Response:
