@@ -33,7 +33,8 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.waiting import until
 
-DEPLOY = Path(__file__).parents[3] / "deploy"
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
 
 
 def values(text: str) -> dict[str, float]:
@@ -197,6 +198,15 @@ def test_what_dashboards_and_alerts_ask_for_is_there() -> None:
             assert set(re.findall(r"(\w+)=", chosen)) <= there[name], what
         for grouped in re.findall(r"by \(([^)]*)\)", expression):
             assert set(grouped.split(", ")) <= set().union(*(there[name] for name, _ in asked)), what
+
+
+def test_a_counter_is_called_in_documents_as_it_is_answered() -> None:
+    """Whoever looks for the name finds it: a counter ends in _total."""
+    source = (ROOT / "adapters" / "http_api" / "metrics.py").read_text("utf-8")
+    counters = set(re.findall(r'CounterMetricFamily\(\s*"(jikimi\w+)"', source))
+    pages = [*ROOT.glob("docs/*/*.md"), *ROOT.glob("bot/wording/*/*.toml"), ROOT / "CHANGELOG.md"]
+    written = {name for page in pages for name in re.findall(r"jikimi_\w+", page.read_text("utf-8"))}
+    assert "jikimi_shares_taken" in counters and not counters & written
 
 
 def test_every_alert_says_in_both_languages_what_is_amiss_and_where_to_look() -> None:
