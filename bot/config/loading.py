@@ -18,6 +18,9 @@ from bot.core.base.errors import Broken
 from bot.core.moderators.network import Network
 from bot.core.text.catalogue import Texts
 
+#: Of the environment: goes before [http] metrics_listen, so that processes of one configuration each have their own.
+METRICS_LISTEN = "JIKIMI_METRICS_LISTEN"
+
 
 def load(
     path: Path | None, say: Texts, networks: Sequence[type[Network]], environment: Mapping[str, str] = os.environ
@@ -37,6 +40,8 @@ def examine(
     content = _read(path, say) if path else {}
     mistakes = list(secrets.mistakes(path, content, say)) if path else []
     mistakes += _take_tokens(content, model, environment, say)
+    if (place := environment.get(METRICS_LISTEN)) and isinstance(table := content.get("http", {}), dict):
+        content["http"] = {**table, "metrics_listen": place}
     config, found = _validated(content, model, say)
     for section, guard in (("guard", config.guard), ("trial", config.trial), ("house_rules", config.house_rules)):
         found += [(f"{section}.servers", why) for why in problems.in_the_clear(guard, say)]

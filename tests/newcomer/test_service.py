@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.keyring.master import CREDENTIAL
 from adapters.systemd import EVERY
 from bot.app.chats import NETWORKS
+from bot.cli.app import AGAIN
 from bot.cli.run import STOPPED
 from bot.config.secrets import credential
 from tests.newcomer.test_container import CONFIG, DEPLOY, KEPT, is_ours
@@ -29,13 +31,13 @@ def test_it_starts_reloads_and_stops_as_the_program_does() -> None:
     assert int(said("TimeoutStopSec")[0]) > STOPPED
     assert said("TimeoutStartSec") == ["infinity"], "what takes long at a start is not broken off"
     assert said("Type") == ["notify"] and int(said("WatchdogSec")[0]) > max(EVERY, STOPPED)
-    assert said("RestartPreventExitStatus") == ["2"], "what is refused is not tried for ever"
+    assert said("RestartPreventExitStatus") == ["2"] and AGAIN != 2, "what is refused is not tried for ever"
     assert said("StateDirectory") == [KEPT.name] and said("DynamicUser") == ["yes"]
 
 
 def test_its_credentials_are_those_that_are_looked_for() -> None:
     given = re.findall(r"^#LoadCredential=([^:]+):", UNIT.read_text("utf-8"), re.MULTILINE)
-    assert given == [credential(str(one.platform)) for one in NETWORKS]
+    assert given == [*(credential(str(one.platform)) for one in NETWORKS), CREDENTIAL, "jikimi-pgpass"]
 
 
 @pytest.mark.skipif(SYSTEMD is None, reason="there is no systemd-analyze here")
