@@ -7,6 +7,7 @@ from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import YES, Opinion, Unscreened
 from bot.core.incidents.card import Button, Card, Line, Tone, buttons, masked, tone
+from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import Call, History, Review
 from bot.core.rules.actions import Action, Answer, DeletePost, Flag, Inform, Outcome, Refused
@@ -130,9 +131,16 @@ def told(planned: PlannedAction, say: Texts) -> str:
     )
 
 
-def cared(planned: PlannedAction, say: Texts) -> str:
-    """To somebody in despair, in private."""
-    return say("care.word", group=planned.message.channel_name or say["care.a_group"])
+def cared(place: str, say: Texts) -> str:
+    """To somebody in despair, in private: where what they have written stands, and who listens to them."""
+    return say("care.word", group=place or say["care.a_group"])
+
+
+def told_by_hand(case: Case, place: str, reason: str, until: str, say: Texts) -> str:
+    """What a member reads of what a moderator did. `until`: when that is over; "": not by itself."""
+    done = say(f"case.told_{case.kind}{'_until' if until else ''}", place=place, until=until)
+    why = say("case.told_why", reason=reason) if reason else ""
+    return "\n".join(filter(None, (done, why)))
 
 
 def answer(planned: PlannedAction, given: Answer, say: Texts) -> str:

@@ -96,14 +96,14 @@ class TelegramChat:
             bot=self._bot, limiter=limiter, members=self._members, moves=moves, desk=desk, clock=clock,
             posted=self._posted, complaints=complaints,
         )  # fmt: skip
-        self._warnings = Warnings(bot=self._bot, limiter=limiter, desk=desk, clock=clock)
+        rooms = Rooms(bot=self._bot, limiter=limiter, moves=moves)
+        self._warnings = Warnings(bot=self._bot, limiter=limiter, rooms=rooms, desk=desk, clock=clock)
         self._executor = Executor(
             bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock,
             complain=complaints.tell, warnings=self._warnings,
         )  # fmt: skip
-        self._door = Door(self._executor, blocklist, self.announce)
+        self._door = Door(self._executor, rooms, blocklist, self.announce)
         self._posting = Posting(bot=self._bot, limiter=limiter, clock=clock, bookmarks=bookmarks)
-        rooms = Rooms(bot=self._bot, limiter=limiter, moves=moves)
         drawing = Drawing(
             bot=self._bot, limiter=limiter, desk=desk, clock=clock, rooms=rooms, cards=self._cards,
             posting=self._posting, answers=Answers(bot=self._bot, limiter=limiter),
@@ -116,7 +116,7 @@ class TelegramChat:
         self._commands = Commands(
             bot=self._bot, limiter=limiter, members=self._members, desk=desk, clock=clock, drawing=drawing,
             setup=self._setup, flags=flags, me=self._me, bookmarks=bookmarks,
-            appeals=Appeals(desk=desk, answers=drawing.answers, clock=clock, me=self._me),
+            appeals=Appeals(desk=desk, answers=drawing.answers, rooms=rooms, clock=clock, me=self._me),
         )  # fmt: skip
         moves.forget += [self._members.forget, self._posted.forget_chat]
         self._hearing = Hearing(

@@ -198,6 +198,12 @@ class Case:
         return next(iter(weighty or self.outcomes), None)
 
     @property
+    def ends_at(self) -> datetime | None:
+        """When what it imposes is over by itself; None: never."""
+        lasting = next((action.lasting for action, _ in self.outcomes if isinstance(action, Timeout | Ban)), None)
+        return self.opened_at + lasting if lasting else None
+
+    @property
     def taken_back(self) -> tuple[tuple[Action, Outcome | None], ...]:
         """What was done of it and is undone, and what is not done any more."""
         against = (Unsanction, Unlock) if self.imposes else (Unlock,)

@@ -299,7 +299,8 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class CalledOff:
-    """Never done: a moderator called the incident wrong before its turn came."""
+    """Never done: a moderator called the incident wrong before its turn came; or nothing came of what it was to tell
+    of."""
 
     kind: ClassVar[str] = "called_off"
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from adapters.chat.telegram.refs import group_ref
 from bot.core.incidents.case import Case, CaseKind, CaseState, Search
-from bot.core.rules.actions import Refused
+from bot.core.rules.actions import CalledOff, Refused, Warn
 from bot.core.text.catalogue import texts_on
+from bot.wording.times import moment
 from storage.database import Database
 from storage.records.deeds import SqlCases
 from storage.records.people import SqlPeople
@@ -121,7 +122,11 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
         (code,) = [one.code for one in await office.cases()]
         link = f"start=appeal_{code}"
         await server.until(lambda: any(link in str(one) for one in private.messages.values()))
-        assert code in said(private)[-1] and "번호" not in said(private)[-1]
+        told, (case,) = said(private)[-1], await office.cases()
+        assert code in told and "번호" not in told and "사유: 도배" in told
+        assert case.ends_at and told.startswith(
+            f"‘{office.group.title}’ 운영진이 {moment(case.ends_at, 'Asia/Seoul')}까지"
+        )
         asks = (f"/start appeal_{code}", f"/start object_{GROUP}_1", f"/appeal {code} 제가요", f"/why {code}")
         for ask in asks:
             server.post(other, 8, ask)
@@ -225,6 +230,11 @@ def test_a_ban_ends_by_itself_and_a_refusal_is_said(tmp_path: Path) -> None:
         )
         refused = await office.told("/ban 77777")
         assert say["telegram.missing.can_restrict_members"] in refused
+        async with asyncio.timeout(60):
+            while (told := (await office.cases())[-1].outcomes[0]) == (Warn(), None):
+                await asyncio.sleep(0.1)
+        assert told == (Warn(), CalledOff()), "nobody hears of what was not done"
+        assert not any(one.get("text", "").startswith("○ 님에 대한") for one in office.group.messages.values())
 
     in_office(tmp_path, scene)
 

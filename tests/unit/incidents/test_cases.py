@@ -1,7 +1,7 @@
 """What moderators did by hand, and took back, as the record words it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -26,6 +26,7 @@ from bot.core.rules.actions import (
 )
 from bot.core.text.catalogue import texts_on
 from bot.wording.answered import lines, mentioned, objected
+from bot.wording.cards import told_by_hand
 from tests.builders import NOW
 from tests.unit.moderators.test_commands import Plain
 
@@ -101,3 +102,19 @@ def test_what_runs_says_who_imposed_it_by_name() -> None:
     """Telegram tells no name of who never wrote to the bot: a number stood there."""
     running = Sanction(case=2, kind="ban", member=Person("7", "민지"), begins_at=NOW, moderator=Person("2", "지수"))
     assert Member("2", "지수") in mentioned(what_runs(running))
+
+
+@pytest.mark.parametrize(
+    ("of", "until", "told"),
+    [
+        (case(CaseKind.MUTE, TOLD, MUTED), NOW + HOUR, "‘카페’ 운영진이 곧까지 글을 쓰지 못하게 했습니다.\n사유: 도배"),
+        (case(CaseKind.BAN, TOLD, (Ban(HOUR), None)), NOW + HOUR, "‘카페’ 운영진이 곧까지 차단했습니다.\n사유: 도배"),
+        (case(CaseKind.BAN, TOLD, (Ban(), Done()), words=""), None, "‘카페’ 운영진이 차단했습니다."),
+        (case(CaseKind.WARN, TOLD, words=""), None, "‘카페’ 운영진이 경고했습니다."),
+    ],
+)
+def test_a_member_reads_until_when_and_no_reason_where_none_was_given(
+    of: Case, until: datetime | None, told: str
+) -> None:
+    assert of.ends_at == until
+    assert told_by_hand(of, "카페", of.words, "곧" if until else "", texts_on("telegram", "ko")) == told

@@ -17,6 +17,7 @@ from adapters.chat.discord.acting.restoring import Restoring
 from adapters.chat.discord.acting.warning import Warnings
 from adapters.chat.discord.errors import InvalidAnswers, lacking, outcome_of
 from adapters.chat.discord.limits import LONGEST_TIMEOUT, Room
+from adapters.chat.discord.moderators.asking import plain
 from adapters.chat.discord.moderators.cards.board import CardBoard
 from adapters.chat.discord.moderators.problems import Complaints
 from adapters.chat.discord.receiving.names import Names
@@ -236,8 +237,11 @@ class Executor:
         if WEBHOOK in message.extra or message.author.bot:
             return Refused("discord.no_member")
         self.private.make_room(message.community_id, message.author.id, message.sent_at)
+        guild = self.client.get_guild(int(message.community_id))
+        server, channel = plain(guild.name) if guild else "Discord", plain(message.channel_name)
+        place = say("discord.a_channel", server=server, channel=channel) if channel else server
         written = self.private.send(
-            message.community_id, message.author.id, cared(planned, say), nonce=f"{planned.id}-care"
+            message.community_id, message.author.id, cared(place, say), nonce=f"{planned.id}-care"
         )
         try:
             return await outcome_of(written, say, needs="send_messages")

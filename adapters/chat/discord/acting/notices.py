@@ -25,10 +25,28 @@ from bot.core.rules.actions import (
     Warn,
 )
 from bot.core.text.catalogue import Texts
+from bot.wording.cards import told_by_hand
 
 
 def notice(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:
     """What they are told when something was done, or is just being done."""
+    return f"{_handled(incident, guild, say)}\n{say('discord.how_to_appeal', code=incident.code)}"
+
+
+def notice_by_hand(case: Case, reason: str, guild: discord.Guild | None, say: Texts) -> str:
+    """What they are told of what a moderator did."""
+    place = plain(guild.name) if guild else "Discord"
+    until = discord.utils.format_dt(case.ends_at, "f") if case.ends_at else ""
+    how = say("case.told_before" if case.objection else "case.told_how", code=case.code)
+    return f"{told_by_hand(case, place, plain(reason), until, say)}\n{how}"
+
+
+def standing(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:
+    """How it stands, for who asks."""
+    return f"{_handled(incident, guild, say)}\n\n{say[f'discord.standing.{_state(incident)}']}"
+
+
+def _handled(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:
     return say(
         "discord.warning",
         server=plain(guild.name) if guild else "Discord",
@@ -37,17 +55,6 @@ def notice(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:
         reason=_reason(incident, say),
         code=incident.code,
     )
-
-
-def notice_by_hand(case: Case, reason: str, guild: discord.Guild | None, say: Texts) -> str:
-    """What they are told of what a moderator did."""
-    place = plain(guild.name) if guild else "Discord"
-    return say(f"case.told_{case.kind}", place=place, reason=plain(reason) or "-", code=case.code)
-
-
-def standing(incident: Incident, guild: discord.Guild | None, say: Texts) -> str:
-    """How it stands, for who asks."""
-    return f"{notice(incident, guild, say)}\n\n{say[f'discord.standing.{_state(incident)}']}"
 
 
 def done(incident: Incident, say: Texts) -> str:

@@ -66,6 +66,7 @@ class Warnings:
         community = planned.message.community
         self.private.make_room(community.id, case.member.id, case.opened_at)
         guild = self.client.get_guild(int(community.id))
+        case = await self.desk.deeds.cases.get(community, case.number) or case  # with what is done, and until when
         told = notice_by_hand(case, planned.reason.in_(say.language), guild, say)
         view = objection_view(case, say) if case.kind.strikes else None
         written = self.private.send(community.id, case.member.id, told[:LONGEST], nonce=f"{planned.id}-warn", view=view)

@@ -18,7 +18,7 @@ async def care(bot: Bot, limiter: Limiter, planned: PlannedAction, say: Texts) -
         return Refused("telegram.channel")
     try:
         async with limiter.turn(int(author_id), Lane.NOTICE):
-            await bot.send_message(int(author_id), cared(planned, say))
+            await bot.send_message(int(author_id), cared(planned.message.channel_name, say))
     except (BadRequest, Forbidden):
         return Refused("care.not_reached")
     return Done()

@@ -10,6 +10,7 @@ from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.rules.actions import Action, CalledOff, Outcome, Refused, Timeout, Warn
 from bot.core.text.catalogue import Texts
+from bot.wording.cards import told_by_hand
 from bot.wording.times import moment, span
 
 
@@ -26,10 +27,10 @@ def notice(planned: PlannedAction, done: str, timezone: str, say: Texts) -> str:
     return cut(say("telegram.name_warning" if message.is_name else "telegram.warning", **facts), LONGEST)
 
 
-def notice_by_hand(case: Case, reason: str, group: str, say: Texts) -> str:
+def notice_by_hand(case: Case, reason: str, group: str, timezone: str, say: Texts) -> str:
     """What they are told in private of what a moderator did."""
-    facts = {"place": group or say["telegram.a_group"], "reason": unpinged(reason) or "-", "code": case.code}
-    return cut(say(f"case.told_{case.kind}", **facts), LONGEST)
+    until = moment(case.ends_at, timezone) if case.ends_at else ""
+    return cut(told_by_hand(case, group, unpinged(reason), until, say), LONGEST)
 
 
 def unpinged(words: str) -> str:

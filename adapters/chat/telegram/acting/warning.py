@@ -12,15 +12,18 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.telegram.acting.notices import masked_name, measures, notice, notice_by_hand, unpinged
 from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.moderators.rooms import Rooms
 from adapters.chat.telegram.receiving.reading import is_channel
 from adapters.chat.telegram.refs import TELEGRAM
 from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.chat.message import CommunityRef
+from bot.core.incidents.case import Case, CaseKind
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Done, Outcome, Refused
+from bot.core.rules.actions import CalledOff, Done, Outcome, Refused, Unconfirmed
 from bot.core.text.catalogue import Texts
 
 ONE_WARNING = timedelta(minutes=1)  # a member who floods is told once
@@ -46,6 +49,7 @@ class _Wanted:
 class Warnings:
     bot: Bot
     limiter: Limiter
+    rooms: Rooms
     desk: Desk
     clock: Clock
     username: str = ""  # the bot's, for the button that leads to an appeal
@@ -70,8 +74,12 @@ class Warnings:
     async def _tell(self, planned: PlannedAction, chat_id: int, say: Texts, asked_at: float) -> Outcome:
         author = planned.message.author
         if planned.case:
-            done, reason = say[f"case_kind.{planned.case.kind}"], planned.reason.in_(say.language)
-            told_in_private = notice_by_hand(planned.case, reason, planned.message.channel_name, say)
+            if (case := await self._done(planned.message.community, planned.case)) is None:
+                return CalledOff()
+            done, group = say[f"case_kind.{case.kind}"], await self.rooms.title(str(chat_id))
+            reason, timezone = planned.reason.in_(say.language), self._timezone(planned)
+            told_in_private = notice_by_hand(case, reason, group, timezone, say)
+            told_in_private += "\n" + say("case.told_how", code=case.code)
         else:
             done = measures(await self.desk.mine(TELEGRAM, author.id, planned.code), say)
             told_in_private = notice(planned, done, self._timezone(planned), say)
@@ -101,6 +109,17 @@ class Warnings:
             if isinstance(outcome, Done):
                 return outcome
             raise
+
+    async def _done(self, community: CommunityRef, case: Case) -> Case | None:
+        """A deed with what came of it: whoever is put out here can still be told afterwards. None: it was not done.
+        Raises `Unavailable` as long as nobody knows."""
+        case = await self.desk.deeds.cases.get(community, case.number) or case
+        if case.kind is CaseKind.WARN:
+            return case
+        outcome = case.deed[1] if case.deed else None
+        if outcome is None:
+            raise Unavailable("what they are to be told of is not done yet")
+        return case if isinstance(outcome, Done | Unconfirmed) else None
 
     def _asked(self, planned_id: int, chat_id: int) -> float:
         """When this warning was asked for the first time."""

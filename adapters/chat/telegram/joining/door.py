@@ -12,6 +12,7 @@ from adapters.chat.telegram.acting.tidying import Tidying, is_notice
 from adapters.chat.telegram.joining.cas import Cas
 from adapters.chat.telegram.joining.gate import Gate
 from adapters.chat.telegram.joining.newcomers import Newcomers
+from adapters.chat.telegram.moderators.rooms import Rooms
 from adapters.chat.telegram.receiving.joins import is_in
 from adapters.chat.telegram.refs import group_ref
 from bot.core.chat import message as chat
@@ -26,6 +27,7 @@ class Door:
     """With the hands of the executor."""
 
     executor: InitVar[Executor]
+    rooms: InitVar[Rooms]
     blocklist: InitVar[str]  # its address; empty: none
     announce: InitVar[Callable[[str, str], Awaitable[None]]]
     gate: Gate = field(init=False)
@@ -34,9 +36,11 @@ class Door:
     cas: Cas | None = field(init=False, default=None)
     lists: Blocklists | None = field(init=False, default=None)
 
-    def __post_init__(self, hands: Executor, blocklist: str, announce: Callable[[str, str], Awaitable[None]]) -> None:
+    def __post_init__(
+        self, hands: Executor, rooms: Rooms, blocklist: str, announce: Callable[[str, str], Awaitable[None]]
+    ) -> None:
         bot, limiter, desk, clock, complain = hands.bot, hands.limiter, hands.desk, hands.clock, hands.complain
-        self.gate = Gate(bot=bot, limiter=limiter, desk=desk, clock=clock, complain=complain)
+        self.gate = Gate(bot=bot, limiter=limiter, rooms=rooms, desk=desk, clock=clock, complain=complain)
         self.newcomers = Newcomers(
             bot=bot, limiter=limiter, members=hands.members, desk=desk, clock=clock, complain=complain
         )

@@ -17,6 +17,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from adapters.chat.telegram.joining.question import THINGS, Request, pressed
 from adapters.chat.telegram.limits import Lane, Limiter
 from adapters.chat.telegram.moderators.asking import spoken
+from adapters.chat.telegram.moderators.rooms import Rooms
 from adapters.chat.telegram.refs import group_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
@@ -40,6 +41,7 @@ Person = tuple[int, int]  # group and person
 class Gate:
     bot: Bot
     limiter: Limiter
+    rooms: Rooms
     desk: Desk
     clock: Clock
     complain: Callable[[str, str, Texts], Awaitable[None]]  # of a community, what is the matter
@@ -97,7 +99,7 @@ class Gate:
         elif not 0 <= age + 60 <= ANSWERS + 60:  # clocks differ
             told = say["gate.too_late" if await self._answer(request, say, let_in=False) else "gate.gone"]
         elif await self._is_locked(request):
-            group = self.desk.community(group_ref(request.chat_id)).name
+            group = await self.rooms.title(str(request.chat_id))
             away = await self._answer(request, say, let_in=False)
             told = say("gate.locked", group=group) if away else say["gate.gone"]
         elif choice == request.wanted(self.bot.token):

@@ -10,6 +10,7 @@ from telegram import Message as TelegramMessage
 from adapters.chat.telegram.acting.notices import measures, notice_by_hand
 from adapters.chat.telegram.limits import Lane
 from adapters.chat.telegram.moderators.asking import Answers, Typed
+from adapters.chat.telegram.moderators.rooms import Rooms
 from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
@@ -38,6 +39,7 @@ Theirs: TypeAlias = Incident | tuple[CommunityRef, Case]
 class Appeals:
     desk: Desk
     answers: Answers
+    rooms: Rooms
     clock: Clock
     me: int
     _asked_for: Bounded[int, tuple[str, float]] = field(default_factory=lambda: Bounded(REMEMBERED))  # code, when
@@ -53,7 +55,7 @@ class Appeals:
         else:
             code = (theirs if isinstance(theirs, Incident) else theirs[1]).code
             self._asked_for[typed.speaker_id] = (code, self.clock.monotonic())
-            text = f"{self._told(theirs, typed.say)}\n\n{typed.say('telegram.say_why', code=code)}"
+            text = f"{await self._told(theirs, typed.say)}\n\n{typed.say('telegram.say_why', code=code)}"
             await self.answers.say(typed, text, ForceReply(selective=True), lane=Lane.NOTICE)
 
     async def object(self, typed: Typed, deed: str) -> None:
@@ -75,7 +77,7 @@ class Appeals:
         theirs = await self._theirs(typed, typed.coded[0])
         if theirs is None:
             return False
-        await self._say(typed, self._told(theirs, typed.say))
+        await self._say(typed, await self._told(theirs, typed.say))
         return True
 
     async def hear(self, message: TelegramMessage, say: Texts) -> bool:
@@ -114,11 +116,12 @@ class Appeals:
             return typed.say["telegram.appeal_kept"]
         return typed.say[f"appeal.{filed}" if filed else "telegram.usage.appeal"]
 
-    def _told(self, theirs: Theirs, say: Texts) -> str:
+    async def _told(self, theirs: Theirs, say: Texts) -> str:
         if isinstance(theirs, Incident):
             return self.case(theirs, say)
         group, case = theirs
-        return notice_by_hand(case, case.words, self.desk.community(group).name, say)
+        timezone = self.desk.schedule(group).timezone
+        return notice_by_hand(case, case.words, await self.rooms.title(group.id), timezone, say)
 
     def case(self, incident: Incident, say: Texts) -> str:
         """An incident as its author may know it."""

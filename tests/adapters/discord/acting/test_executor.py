@@ -443,6 +443,7 @@ def test_the_caring_word_is_said_in_private_or_not_at_all() -> None:
         outcome = await heard.chat.perform(place.planned(Care(), message))
         (word,) = place.wire.backend.messages[place.wire.backend.dm_channels[place.minji]].values()
         assert isinstance(outcome, Done) and "109" in word.content and "24시간" in word.content
+        assert f"카페 서버의 {message.channel_name} 채널에" in word.content and message.channel_name
         place.wire.trouble("POST", "/users/@me/channels", 403)
         refused = await heard.chat.perform(place.planned(Care(), message))
         assert refused == Refused("care.not_reached")

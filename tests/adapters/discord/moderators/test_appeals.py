@@ -221,6 +221,7 @@ def test_a_member_sees_how_their_incident_stands_wherever_they_ask() -> None:
             place.desk.incidents[1] = replace(incident, review=review, outcomes=(*incident.outcomes, answer))
             standing = await asked()
             assert standing.endswith(say[f"discord.standing.{key}"]) and "달" not in standing
+            assert "잘못된 판단이라면" not in standing, "what is answered is not objected to"
         for code in (code_of(1), "1", "없는 코드"):
             stranger = place.wire.command(place.dal, place.general, "appeal", code=code)
             assert await told(place, place.general, stranger) == say["discord.appeal_not_yours"]

@@ -136,7 +136,7 @@ async def test_a_process_that_dies_leaves_its_questions_to_the_next_and_the_same
     at = here.server.now()
     question = await asked(here, at=at)
     old = here.chat._door.gate
-    new = Gate(bot=old.bot, limiter=old.limiter, desk=old.desk, clock=old.clock, complain=old.complain)
+    new = Gate(bot=old.bot, limiter=old.limiter, rooms=old.rooms, desk=old.desk, clock=old.clock, complain=old.complain)
     here.chat._door.gate = new
     assert await pressed(here, question, right(question)) == "고맙습니다. 들어오셨습니다."
     other = await asked(here, 71, at=at)
@@ -152,7 +152,9 @@ async def test_while_a_group_is_locked_the_gate_lets_nobody_in(here: Stage) -> N
     here.server.post(here.group, 1, "/raid_on joining 1h")
     await quiet(here)
     told = await pressed(here, question, right(question))
-    assert "잠시 새 회원을 받지 않습니다" in told and not here.server.of("approveChatJoinRequest")
+    assert told.startswith(f"‘{here.group.title}’에서는 지금 잠시 새 회원을 받지 않습니다") and not here.server.of(
+        "approveChatJoinRequest"
+    )
     again = await asked(here, 78)
     assert "잠시 새 회원을 받지 않습니다" in again["text"] and "reply_markup" not in again
     assert len(here.server.of("declineChatJoinRequest")) == 2
