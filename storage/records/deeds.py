@@ -134,10 +134,11 @@ class SqlCases:
 
     async def _undo(self, connection: AsyncConnection, case: int, steps: Sequence[AnyRow]) -> None:
         now = self._database.clock.now()
-        waiting = [step.id for step in steps if step.state == "planned"]
+        read = [(one, codec.read_action(one.args)) for one in steps]
+        waiting = [one.id for one, action in read if one.state == "planned" and not isinstance(action, DeletePost)]
         off = update(actions).where(actions.c.id.in_(waiting))
         await connection.execute(off.values(state=CalledOff.kind, finished_at=now, holder=None))
-        done = [(codec.read_action(one.args), codec.read_outcome(one.state, one.reason), one.begun) for one in steps]
+        done = [(action, codec.read_outcome(one.state, one.reason), one.begun) for one, action in read]
         then = [back for action, outcome, begun in done if (back := undoing(action, outcome, begun or ""))]
         await add_deeds(connection, case, then, due=now, now=now)
 

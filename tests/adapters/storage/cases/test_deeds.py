@@ -27,6 +27,7 @@ from bot.core.rules.actions import (
     Ban,
     CalledOff,
     Delete,
+    DeletePost,
     Done,
     Flag,
     Gone,
@@ -209,6 +210,11 @@ def test_what_is_done_is_taken_back_and_what_waits_is_called_off(url: str) -> No
         assert await office.cases.undo(HERE, 2, by="8", at=NOW)
         assert (await office.case(2)).outcomes == ((Warn(), CalledOff()), (Ban(HOUR), CalledOff()))
         assert await office.claim() == []
+        await office.cases.open(HERE, order(CaseKind.WARN, Person("6")))
+        assert await office.do_all(Done("-5/1", brief=True)) == [Warn()]
+        assert await office.cases.undo(HERE, 3, by="8", at=NOW)
+        await office.clock.advance(60)
+        assert await office.do_all() == [DeletePost("-5/1")], "a notice of ours goes all the same"
         assert await office.cases.undo(THERE, 1, by="8", at=NOW) is None
         assert await office.cases.undo(HERE, 99, by="8", at=NOW) is None
 
