@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
+from functools import cache
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -27,6 +28,9 @@ from bot.core.text.catalogue import LANGUAGES, Texts, texts
 ON, OFF = ("on", "켜기"), ("off", "끄기", "끝", "해제")
 ME = ("me", "나")
 
+MOST_WORDS = 8  # of what one of a few words is called
+
+_WORDS = re.compile(r"\S+")
 _WORD = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
 _NUMBER = re.compile(r"#?([0-9]{1,18}(?:\.[0-9]{1,6})?)(?::00|시)?")
 _SPAN = re.compile(
@@ -127,6 +131,7 @@ def _named(word: str, open_: Iterable[Argument]) -> Argument | None:
         return None
     for one in open_:
         called = {one.name, *(texts(language)[f"option.{one.name}"] for language in LANGUAGES)}
+        called.update(OFF if one.name in OFF else ())
         if not isinstance(one.kind, Text) and any(name.startswith(word) for name in called):
             return one
     return None
@@ -159,7 +164,7 @@ def _take(kind: Kind, rest: str, suggestions: Suggestions, me: str) -> Read | No
         case Number():
             value = _number(kind, word)
         case OneOf():
-            value = _one_of(kind, word)
+            return _one_of(kind, rest)
         case Like():
             value = word if re.fullmatch(kind.expression, word) else None
         case Someone():
@@ -196,19 +201,35 @@ def _number(kind: Number, word: str) -> float | None:
     return number if kind.least <= number <= kind.most else None
 
 
-def _one_of(kind: OneOf, word: str) -> str | None:
-    """By its own name, by what it is called in either language, or by how either begins: "mon", "월"."""
-    if kind.or_like and re.fullmatch(kind.or_like, word, re.IGNORECASE):
-        return word.upper()
-    switches = {ON[0]: ON, OFF[0]: OFF}
-    called = {
-        one: {one, *switches.get(one, ()), *(texts(language)[f"{kind.family}{one}"] for language in LANGUAGES)}
-        for one in kind.words
-    }
-    exact = [one for one, names in called.items() if word in names]
-    if exact or (len(word) < 3 and word.isascii()):
-        return next(iter(exact), None)
-    return next((one for one, names in called.items() if any(name.startswith(word) for name in names)), None)
+def _one_of(kind: OneOf, rest: str) -> Read | None:
+    """By its own name, by what it is called on any network in either language, or by how one of these begins: "mon",
+    "월"; of several words as many as fit, however they are spaced."""
+    ends = [word.end() for word in _WORDS.finditer(rest)][:MOST_WORDS]
+    if kind.or_like and re.fullmatch(kind.or_like, rest[: ends[0]], re.IGNORECASE):
+        return rest[: ends[0]].upper(), rest[ends[0] :]
+    typed = {end: _closed_up(rest[:end]) for end in reversed(ends)}
+    off = OFF[:2] if "same" in kind.words else OFF  # 해제 of what is different might mean either
+    switches = {ON[0]: ON, OFF[0]: off}
+    called = {one: _called(f"{kind.family}{one}") | {one, *switches.get(one, ())} for one in kind.words}
+    for (end, phrase), (one, names) in product(typed.items(), called.items()):
+        if phrase in names:
+            return one, rest[end:]
+    for (end, phrase), (one, names) in product(typed.items(), called.items()):
+        if (len(phrase) > 2 or not phrase.isascii()) and any(name.startswith(phrase) for name in names):
+            return one, rest[end:]
+    return None
+
+
+@cache
+def _called(key: str) -> frozenset[str]:
+    pages = [texts(language).sentences for language in LANGUAGES]
+    return frozenset(
+        _closed_up(said) for page in pages for of, said in page.items() if of == key or of.endswith(f".{key}")
+    )
+
+
+def _closed_up(words: str) -> str:
+    return "".join(words.lower().split())
 
 
 def chosen(offered: Mapping[str, str], word: str) -> str:

@@ -16,20 +16,24 @@ import pytest
 from adapters.chat.discord.errors import lacking
 from bot.core.moderators import commands
 from bot.core.moderators.answer import Channel, Lines, Member, said
-from bot.core.moderators.argument import Target, Text, arguments, is_about_incident
+from bot.core.moderators.argument import OneOf, Target, Text, arguments, is_about_incident
 from bot.core.moderators.command import Command, Usage
 from bot.core.moderators.commands import TABLE
 from bot.core.moderators.commands.anybody import Appeal, Flag
 from bot.core.moderators.commands.deeds import BanMember, Mute, PurgeMessages, Undo, WarnMember
 from bot.core.moderators.commands.members import Exempt
+from bot.core.moderators.commands.overrides import SetOverride
 from bot.core.moderators.commands.overview import Setup, Try
+from bot.core.moderators.commands.policy import HouseRules, Sensitivity
+from bot.core.moderators.commands.raids import LockDown, LookUp
 from bot.core.moderators.commands.record import Case, History, Search, Why
 from bot.core.moderators.commands.reports import Report, ReportSchedule
-from bot.core.moderators.commands.settings import Bots, Pause, Threshold
+from bot.core.moderators.commands.settings import Bots, Pause, Steps, Threshold
 from bot.core.moderators.reading import as_typed, meant, names, read
 from bot.core.rules.actions import AWAY, Refused
 from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
 from bot.wording.answered import lines, usage
+from tests.builders import NOW
 
 HOUR = timedelta(hours=1)
 
@@ -152,12 +156,49 @@ def understood(name: str, rest: str, **known: Any) -> list[Command]:
         ("report daily on", ReportSchedule(daily=True)),
         ("report alert 30", ReportSchedule(alert=30)),
         ("report alert off", ReportSchedule(alert=0)),
+        ("따로 다른 곳과 같게", SetOverride("same")),
+        ("따로 끄기 2h", SetOverride("off", lasting=2 * HOUR)),
+        ("찾기 채팅 금지 이의 있음", Search(kind="mute", state="appealed")),
+        ("찾기 차단 해제", Search(kind="unban")),
+        ("단계제재 채팅 금지까지", Steps("timeout")),
+        ("단계제재 끄기", Steps("off")),
+        ("민감도 사기 찾지 않음", Sensitivity("fraud", "off")),
+        ("차단목록 운영진에게 알림", LookUp("flag")),
+        ("차단목록 끄기", LookUp("off")),
+        ("raid_on 저속모드", LockDown("slow")),
+        ("raid_on 저속 모드 2h 도배", LockDown("slow", lasting=2 * HOUR, reason="도배")),
+        ("수칙 해제", HouseRules(off=True)),
+        ("수칙 끄기", HouseRules(off=True)),
+        ("수칙 지우기", HouseRules(off=True)),
+        ("수칙 서로 존중합니다.", HouseRules("서로 존중합니다.")),
         ("settings", Setup()),
     ],
 )
 def test_what_is_typed_is_read(typed: str, command: Command) -> None:
     name, _, rest = typed.partition(" ")
     assert understood(name, rest)[0] == command
+
+
+@pytest.mark.parametrize("name", ["ladder", "night", "quiet", "gate", "care", "newcomers", "tidy", "blocklist"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_how_a_command_is_written_may_be_typed_and_says_how_to_switch_off(name: str, language: str) -> None:
+    examples = re.findall(r"\{command\} ([^,()]+)", texts(language)[f"telegram.usage.{name}"])
+    typed = [understood(name, one.strip())[0] for one in examples]
+    assert {one.name for one in typed} == {name} and len(set(typed)) == len(examples) > 1
+    assert understood(name, "commands off" if name == "tidy" else "off")[0] in typed
+
+
+@pytest.mark.parametrize("network", ["discord", "telegram"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_choice_is_called_may_be_typed(language: str, network: str) -> None:
+    say = texts_on(network, language)
+    choices = [(of, one.name, one.kind) for of in TABLE for one in arguments(of) if isinstance(one.kind, OneOf)]
+    assert len(choices) > 10
+    for command, name, kind in choices:
+        for word in kind.words:
+            known = {one.name: "" for one in arguments(command) if one.is_needed and one.name != name}
+            found = read(command, say[f"{kind.family}{word}"], known, lambda _: {})
+            assert getattr(found, name, None) == word, (command, word)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +237,7 @@ def test_what_the_answered_message_says_need_not_be_typed() -> None:
 class Plain:
     """A `Manner` without marks."""
 
-    timezone = "Asia/Seoul"
+    timezone, now = "Asia/Seoul", NOW
 
     def __init__(self, say: Texts) -> None:
         self.say = say
