@@ -36,6 +36,9 @@ class Manner(Protocol):
     @property
     def timezone(self) -> str: ...
 
+    @property
+    def now(self) -> datetime: ...
+
     def labelled(self, label: str, text: str) -> str: ...
 
     def plain(self, text: str) -> str:
@@ -116,7 +119,7 @@ def _worded(value: object, manner: Manner) -> object:
         case Refused(reason):
             return manner.plain(refusal(reason, say))
         case datetime():
-            return moment(value, manner.timezone)
+            return moment(value, manner.timezone, manner.now)
         case timedelta():
             return span(value, say)
         case Decision():
@@ -124,9 +127,9 @@ def _worded(value: object, manner: Manner) -> object:
         case Rule():
             return rule_name(value.name, say)
         case History():
-            return history_line(value, say, manner.timezone)
+            return history_line(value, say, manner.timezone, manner.now)
         case AuditEntry():
-            return manner.plain(change_line(value, say))
+            return manner.plain(change_line(value, say, manner.timezone, manner.now))
         case Schedule():
             return schedule_line(value, say)
         case TrialFigures():

@@ -1,6 +1,7 @@
 """Incident + a member's history -> the card that moderators see, in their language."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from bot.core.chat.message import Message, Pairing
 from bot.core.communities.community import Community
@@ -32,12 +33,19 @@ def card_of(incident: Incident, history: History, say: Texts, timezone: str, *, 
         ("card.withheld", deeds(decision.withheld, say) if decision.withheld else ""),
         ("card.restraints", "; ".join(because(why, say) for why in decision.restraints)),
         ("card.proposed", _proposed(incident, history, say)),
-        ("card.history", history_line(history, say, timezone)),
+        ("card.history", history_line(history, say, timezone, incident.decided_at)),
         ("card.more", say("card.more_count", count=len(more)) if more else ""),
-        ("card.withdrawn", moment(incident.withdrawn_at, timezone) if incident.withdrawn_at else ""),
+        (
+            "card.withdrawn",
+            moment(incident.withdrawn_at, timezone, incident.decided_at) if incident.withdrawn_at else "",
+        ),
         (
             "card.appeal",
-            say("card.appealed", at=moment(incident.appeal.at, timezone), words=incident.appeal.words or "-")
+            say(
+                "card.appealed",
+                at=moment(incident.appeal.at, timezone, incident.decided_at),
+                words=incident.appeal.words or "-",
+            )
             if incident.appeal
             else "",
         ),
@@ -71,7 +79,7 @@ def _proposed(incident: Incident, history: History, say: Texts) -> str:
     return measure(decision.proposed, say)
 
 
-def history_line(history: History, say: Texts, timezone: str) -> str:
+def history_line(history: History, say: Texts, timezone: str, now: datetime) -> str:
     strikes = say("card.strikes", count=history.strikes) if history.strikes else ""
     if not history.incidents or history.last_at is None:
         return say["card.first_time"] + strikes
@@ -80,7 +88,7 @@ def history_line(history: History, say: Texts, timezone: str) -> str:
         incidents=history.incidents,
         upheld=history.upheld,
         overturned=history.overturned,
-        last=moment(history.last_at, timezone),
+        last=moment(history.last_at, timezone, now),
     )
     return record + strikes
 
@@ -88,13 +96,13 @@ def history_line(history: History, say: Texts, timezone: str) -> str:
 def forestalled(incident: Incident, earlier: Review, say: Texts, timezone: str) -> str:
     """What a moderator reads whose press comes too late: who was before them."""
     key = "card.is_taken" if earlier.call is Call.TAKE else "card.already"
-    at = moment(earlier.at, timezone)
+    at = moment(earlier.at, timezone, incident.decided_at)
     return say(key, by=earlier.moderator_name, at=at, call=_called(incident, earlier, say))
 
 
 def _review_line(incident: Incident, review: Review, say: Texts, timezone: str) -> str:
     """Who called it, and how."""
-    at = moment(review.at, timezone)
+    at = moment(review.at, timezone, incident.decided_at)
     return say("card.called", call=_called(incident, review, say), by=review.moderator_name, at=at)
 
 

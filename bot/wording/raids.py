@@ -23,8 +23,8 @@ def raid_card(raid: Raid, say: Texts, timezone: str) -> RaidCard:
     under_way = raid.members - raid.left[Whom.ALL] - raid.banned - raid.refused - raid.freed
     facts = [
         ("card.case", f"#{raid.number}"),
-        ("raid.began", moment(raid.began_at, timezone)),
-        ("raid.over", moment(raid.last_at, timezone) if raid.is_over else ""),
+        ("raid.began", moment(raid.began_at, timezone, raid.last_at)),
+        ("raid.over", moment(raid.last_at, timezone, raid.last_at) if raid.is_over else ""),
         ("raid.members", say("raid.count", count=raid.members)),
         ("raid.offenders", say("raid.count", count=raid.offenders)),
         ("raid.under_way", say("raid.count", count=under_way) if under_way > 0 else ""),

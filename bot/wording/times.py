@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 from bot.core.text.catalogue import Texts
 
 
-def moment(at: datetime, timezone: str) -> str:
-    return at.astimezone(ZoneInfo(timezone)).strftime("%m-%d %H:%M")
+def moment(at: datetime, timezone: str, now: datetime) -> str:
+    """With its year where that is not this year's; `now`: when somebody reads it, or what it stands beside."""
+    here, year = at.astimezone(ZoneInfo(timezone)), now.astimezone(ZoneInfo(timezone)).year
+    return here.strftime("%m-%d %H:%M" if here.year == year else "%Y-%m-%d %H:%M")
 
 
 def span(lasting: timedelta, say: Texts) -> str:

@@ -1,6 +1,7 @@
 """How a server shows what stands in a sentence: people, channels, commands."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import discord
 
@@ -16,6 +17,7 @@ class GuildManner:
 
     say: Texts
     timezone: str
+    now: datetime
     guild: discord.Guild | None
 
     def labelled(self, label: str, text: str) -> str:

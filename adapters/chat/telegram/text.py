@@ -3,6 +3,7 @@ shows what stands in a sentence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from telegram import ReplyParameters
@@ -55,6 +56,7 @@ class GroupManner:
 
     say: Texts
     timezone: str
+    now: datetime
     names: Mapping[str, str]
 
     def labelled(self, label: str, text: str) -> str:

@@ -125,7 +125,7 @@ def test_who_was_silenced_by_hand_appeals_in_private_and_is_answered(tmp_path: P
         told, (case,) = said(private)[-1], await office.cases()
         assert code in told and "번호" not in told and "사유: 도배" in told
         assert case.ends_at and told.startswith(
-            f"‘{office.group.title}’ 운영진이 {moment(case.ends_at, 'Asia/Seoul')}까지"
+            f"‘{office.group.title}’ 운영진이 {moment(case.ends_at, 'Asia/Seoul', case.opened_at)}까지"
         )
         asks = (f"/start appeal_{code}", f"/start object_{GROUP}_1", f"/appeal {code} 제가요", f"/why {code}")
         for ask in asks:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from bot.core.communities.policies import Policies
 from bot.core.moderators.answer import Lines, Member
 from bot.core.moderators.command import Asked, Command
 from bot.core.moderators.commands.lists import Allow, Forbid, ShowLists, Unlist
+from bot.core.operations.retention import Limits
 from bot.core.rules.actions import Delete, Flag, Warn
 from bot.core.rules.decision import Decision, decide
 from bot.core.rules.lists import MOST
@@ -43,7 +45,9 @@ class Desk:
         self.policies = Policies(store=self.store.communities, build=config.policy_of, clock=self.store.clock)
         self.community, self.change = self.policies.community, self.policies.change
         self.versions, self.policy_files = self.store.communities.versions, policy_file
-        self.reads_house_rules = False
+        self.reads_house_rules, self.anomalies = False, 0
+        self.privacy = SimpleNamespace(limits=Limits())
+        self.schedule = lambda of: config.schedule_of(self.community(of))
 
     def policy(self, message: Message) -> Policy:
         return self.policies.of(message)
@@ -62,7 +66,7 @@ class Desk:
     async def says(self, command: Command, by: str = "하늘") -> str:
         answer = await command.run(self.asked(by), self)  # type: ignore[arg-type]
         assert isinstance(answer, Lines)
-        return lines(answer, ChoiceManner(texts_on("discord", "ko"), "UTC", None))
+        return lines(answer, ChoiceManner(texts_on("discord", "ko"), "UTC", NOW, None))
 
 
 def test_what_is_forbidden_goes_from_the_next_message_on_and_there_alone() -> None:

@@ -146,7 +146,7 @@ def test_a_file_is_compared_taken_in_and_taken_back() -> None:
         before = desk.community(HERE)
         changed = (await exported(desk)).decode() + RULE + '[kinds]\nabuse = "strict"\n'
         told = await desk.says(PolicyCompare(changed))
-        assert "‘sale’ 규칙: 더함" in told and "‘욕설·모욕’ 강도: 없음 → 엄격하게" in told
+        assert "‘sale’ 규칙: 더함" in told and "‘욕설·모욕’ 강도: 정하지 않음 → 엄격하게" in told
         assert desk.community(HERE) == before
         told = await desk.says(PolicyImport(file=File(changed.encode())), by="민재")
         assert "‘sale’ 규칙: 더함" in told and "되돌리려면" in told
@@ -200,7 +200,7 @@ def test_of_two_who_change_it_at_once_each_is_told_what_they_did() -> None:
         versions = [*reversed(await desk.versions(HERE))]
         assert [one.number for one in versions] == list(range(1, len(versions) + 1))
         assert only_policy(desk.community(HERE)) == versions[-1].policy, "whoever was last"
-        assert "‘사기’ 강도: 없음 → 찾지 않음" in told
+        assert "‘사기’ 강도: 정하지 않음 → 찾지 않음" in told
         mine = next(place for place, one in enumerate(versions) if one.by == "하늘")
         assert ("금지하는 낱말" in told) == bool(versions[mine - 1].policy.lists.forbidden_words), (
             "what it took away, too"

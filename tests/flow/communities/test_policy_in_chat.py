@@ -6,15 +6,20 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.chat.discord.manner import ChoiceManner
 from bot.config import Config
 from bot.core.communities.community import Community
 from bot.core.communities.hours import Hours
-from bot.core.moderators.answer import Channel
+from bot.core.moderators.answer import Channel, Lines
 from bot.core.moderators.commands.lists import Forbid, ShowLists
 from bot.core.moderators.commands.overrides import SetOverride
+from bot.core.moderators.commands.overview import overview
 from bot.core.moderators.commands.policy import NightMode, QuietHours, Sensitivity, Shadow
+from bot.core.moderators.commands.settings import Threshold
 from bot.core.reporting.what_if import bar_of
 from bot.core.rules.policy import Mode, Watch
+from bot.core.text.catalogue import texts_on
+from bot.wording.answered import lines
 from tests.builders import DISCORD, NOW, message
 from tests.flow.communities.test_own_words import HERE, THERE, Desk
 
@@ -78,6 +83,24 @@ def test_a_rule_that_only_records_does_nothing_and_says_what_it_found() -> None:
         assert "없습니다" in await desk.says(Shadow("nope"))
         await desk.says(Shadow("forbidden-words", on=False))
         assert desk.decided("대리게임 해요").rule == "forbidden-words"
+
+    asyncio.run(scenario())
+
+
+def test_the_settings_are_told_in_words() -> None:
+    async def scenario() -> None:
+        desk = Desk()
+        manner = ChoiceManner(texts_on("discord", "ko"), "UTC", NOW, None)
+
+        def told() -> str:
+            return lines(Lines(overview(desk, message(community="here"), "", has_filter=False)), manner)  # type: ignore[arg-type]
+
+        assert "**예외** 없음" in told() and "**기준** 없음" in told() and "**일시정지** 없음" in told()
+        await desk.says(Threshold("likely-abuse", 0.7))
+        await desk.says(Shadow("likely-abuse"))
+        await desk.says(QuietHours(23, 7))
+        assert "**기준** 욕설·모욕 의심 (likely-abuse) · 0.7" in told()
+        assert "**기록만 하는 규칙** 욕설·모욕 의심 (likely-abuse)" in told() and "**조용한 시간** 23시~7시" in told()
 
     asyncio.run(scenario())
 

@@ -3,6 +3,9 @@
 import asyncio
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
 
 from bot.core.base.errors import Unavailable
 from bot.core.communities.community import Community, Listing, Tidied
@@ -15,12 +18,15 @@ from bot.core.operations.alarm import GUARD, Alarm
 from bot.core.reporting.delivery.schedule import DAYS
 from bot.core.rules.lists import Lists
 from bot.core.rules.policy import Policy, Watch
-from bot.core.text.catalogue import LANGUAGES, texts
+from bot.core.text.catalogue import LANGUAGES, texts, texts_on
+from bot.wording.changes import change_line
 from tests.builders import DISCORD, NOW, TELEGRAM, later, put_settings
 from tests.fakes.communities import MemoryJournal
 from tests.fakes.store import MemoryStore
 
 CAFE = Community(platform=DISCORD, id="1")
+HOURS = Hours(start=23, end=7)
+APART = Override(mode=Watch.LIVE, preset="strict", thresholds=(("slur", 0.9),), until=NOW)
 
 
 def test_a_change_is_told_setting_by_setting() -> None:
@@ -35,6 +41,34 @@ def test_a_change_is_told_setting_by_setting() -> None:
         ("urgent", "7, 9", ""),
     ]
     assert amendments(after, replace(after, name="또"), by="", at=NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "korean", "english"),
+    [
+        ("newcomers", timedelta(days=1), "1일", "1 day"),
+        ("newcomers", timedelta(hours=2), "2시간", "2 hours"),
+        ("paused_until", later(0), "05-15 12:00", "05-15 12:00"),
+        ("paused_until", later(31536000), "2027-05-15 12:00", "2027-05-15 12:00"),
+        ("tidied", frozenset(Tidied), "명령, 입퇴장", "commands, joins"),
+        ("ladder", "timeout", "채팅 금지까지", "up to mutes"),
+        ("night", Night(hours=HOURS, preset="strict"), "23시~7시 엄격하게", "23:00–7:00 strict"),
+        ("quiet", HOURS, "23시~7시", "23:00–7:00"),
+        ("shadow", frozenset({"slur", "mine"}), "mine, 욕설·비하 (slur)", "mine, slurs (slur)"),
+        ("blocklist", Listing.FLAG, "운영진에게 알림", "moderators are told"),
+        ("overrides", {"10": APART}, "조치하기 엄격하게 욕설·비하 (slur) 0.9 05-15 12:00",
+         "live strict slurs (slur) 0.9 05-15 12:00"),
+        ("kinds", {"fraud": "off"}, "찾지 않음", "not looked for"),
+        ("gate", True, "켬", "on"),
+    ],
+)  # fmt: skip
+def test_what_was_set_is_told_in_words(setting: str, value: Any, korean: str, english: str) -> None:
+    (made,) = amendments(CAFE, replace(CAFE, **{setting: value}), by="", at=NOW)
+    for language, after in (("ko", korean), ("en", english)):
+        say = texts_on("telegram", language)
+        assert change_line(made, say, "UTC", NOW).endswith(f" → {after}")
+    unset = "없음" if setting in ("shadow", "tidied") else "정하지 않음"
+    assert f": {unset} → " in change_line(replace(made, before=""), texts("ko"), "UTC", NOW)
 
 
 def test_every_setting_has_a_name_in_reports() -> None:

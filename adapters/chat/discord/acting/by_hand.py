@@ -113,7 +113,9 @@ class ByHand:
         if (channel := self.desk.community(community).moderators_channel) is None:
             return Refused("discord.no_channel")
         here, timezone = self.client.get_guild(int(community.id)), self.desk.schedule(community).timezone
-        told = objected(case, GuildManner(texts_on("discord", planned.language), timezone, here))[:LONGEST]
+        told = objected(case, GuildManner(texts_on("discord", planned.language), timezone, self.clock.now(), here))[
+            :LONGEST
+        ]
         room = self.client.get_partial_messageable(int(channel))
         quiet = discord.AllowedMentions.none()
         posting = room.send(told, nonce=f"{planned.id}-case", allowed_mentions=quiet)

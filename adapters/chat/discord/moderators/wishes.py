@@ -12,6 +12,7 @@ from adapters.chat.discord.manner import GuildManner
 from adapters.chat.discord.moderators.asking import Interaction, answer, say_to
 from adapters.chat.discord.moderators.commands.drawing import show, wish_id
 from adapters.chat.discord.refs import DISCORD, guild_ref
+from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.moderators.answer import Wish
 from bot.core.moderators.ports import Desk
@@ -22,6 +23,7 @@ from bot.core.text.catalogue import texts_on
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
     client: discord.Client
+    clock: Clock
     desk: Desk
 
     def __post_init__(self) -> None:
@@ -31,7 +33,7 @@ class Wishes:
         """Answers at once, works afterwards."""
         say = say_to(interaction)
         timezone = self.desk.schedule(guild_ref(interaction.guild_id)).timezone
-        manner = GuildManner(texts_on("discord", say.language), timezone, interaction.guild)
+        manner = GuildManner(texts_on("discord", say.language), timezone, self.clock.now(), interaction.guild)
         await interaction.response.defer(ephemeral=True, thinking=True)
         try:
             given = await granted(wish, DISCORD, str(interaction.user.id), self.desk.privacy)

@@ -1,6 +1,7 @@
 """An incident -> what the member whose message it is about reads: what was done, and why. Never who did it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from adapters.chat.telegram.limits import LONGEST_MUTE
 from adapters.chat.telegram.text import LONGEST, cut
@@ -14,12 +15,12 @@ from bot.wording.cards import told_by_hand
 from bot.wording.times import moment, span
 
 
-def notice(planned: PlannedAction, done: str, timezone: str, say: Texts) -> str:
+def notice(planned: PlannedAction, done: str, timezone: str, now: datetime, say: Texts) -> str:
     """What they are told in private."""
     message = planned.message
     facts = {
         "group": message.channel_name or say["telegram.a_group"],
-        "at": moment(message.sent_at, timezone),
+        "at": moment(message.sent_at, timezone, now),
         "deeds": done,
         "reason": planned.reason.in_(say.language),
         "code": planned.code,
@@ -29,7 +30,7 @@ def notice(planned: PlannedAction, done: str, timezone: str, say: Texts) -> str:
 
 def notice_by_hand(case: Case, reason: str, group: str, timezone: str, say: Texts) -> str:
     """What they are told in private of what a moderator did."""
-    until = moment(case.ends_at, timezone) if case.ends_at else ""
+    until = moment(case.ends_at, timezone, case.opened_at) if case.ends_at else ""
     return cut(told_by_hand(case, group, unpinged(reason), until, say), LONGEST)
 
 

@@ -82,7 +82,7 @@ class Warnings:
             told_in_private += "\n" + say("case.told_how", code=case.code)
         else:
             done = measures(await self.desk.mine(TELEGRAM, author.id, planned.code), say)
-            told_in_private = notice(planned, done, self._timezone(planned), say)
+            told_in_private = notice(planned, done, self._timezone(planned), self.clock.now(), say)
         if not is_channel(author.id):
             self._hold_back(chat_id)
             try:

@@ -131,7 +131,7 @@ class Appeals:
             "telegram.case",
             code=incident.code,
             group=message.channel_name or say["telegram.a_group"],
-            at=moment(message.sent_at, timezone),
+            at=moment(message.sent_at, timezone, self.clock.now()),
             deeds=measures(incident, say),
             reason=reason.in_(say.language) if reason else "-",
             state=say[f"telegram.state.{_state(incident)}"],

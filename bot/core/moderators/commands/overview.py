@@ -68,6 +68,7 @@ def overview(desk: Desk, here: Message, name: str, *, has_filter: bool) -> tuple
 
 def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, object]]:
     now, policy = desk.community(here.community), desk.policy(here)
+    rules = {rule.name: rule for rule in policy.rules}
 
     def room(channel: str | None) -> object:
         return Channel(channel) if channel else said("setting.unset")
@@ -79,8 +80,11 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
     yield "report", room(now.report_channel)
     yield "schedule", desk.schedule(here.community)
     yield "urgent", tuple(map(Role, now.urgent)) or said("setting.called_owner")
-    yield "exempt", (*map(Role, sorted(now.exempt_roles)), *map(Channel, sorted(now.exempt_channels)))
-    yield "thresholds", tuple(f"{rule} {score:g}" for rule, score in now.thresholds.items())
+    exempt = (*map(Role, sorted(now.exempt_roles)), *map(Channel, sorted(now.exempt_channels)))
+    yield "exempt", exempt or said("setting.none")
+    bars = now.thresholds.items()
+    told = tuple(said("threshold.now", rule=rules.get(rule, rule), score=score) for rule, score in bars)
+    yield "thresholds", told or said("setting.none")
     if now.kinds:
         kinds = (
             said("sensitivity.line", kind=said(f"kind.{of}"), level=said(f"sensitivity.{to}"))
@@ -88,13 +92,13 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
         )
         yield "kinds", tuple(kinds)
     if now.shadow:
-        yield "shadow", tuple(sorted(now.shadow))
+        yield "shadow", tuple(rules.get(rule, rule) for rule in sorted(now.shadow))
     if now.house_rules:
         yield "house_rules", said("house_rules.length", count=len(now.house_rules))
     if now.night:
         yield "night", night_line(now.night)
     if now.quiet:
-        yield "quiet", str(now.quiet)
+        yield "quiet", said("night.hours", start=now.quiet.start, end=now.quiet.end)
     yield "ladder", said(f"ladder_reach.{policy.ladder.reach}")
     yield "care", said("setting.on" if policy.care else "setting.off")
     if now.gate:
@@ -105,7 +109,8 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
         yield "tidied", tuple(said(f"tidied.{what}") for what in sorted(now.tidied))
     if now.blocklist:
         yield "blocklist", said(f"listing.{now.blocklist}")
-    yield "paused", now.paused_until if now.paused_until and now.paused_until > here.sent_at else ()
+    is_paused = now.paused_until and now.paused_until > here.sent_at
+    yield "paused", now.paused_until if is_paused else said("setting.none")
     kept = desk.privacy.limits
     yield "kept", said("setting.kept_for", texts=kept.texts, mistakes=kept.mistakes, cases=kept.cases, left=kept.left)
     if desk.anomalies:

@@ -272,5 +272,5 @@ async def test_admins_see_and_choose_which_bots_are_judged(here: Stage) -> None:
     here.server.admin(here.server.chats[OWNERS], 1)
     assert "개발자 방" in await answered(f"/bots owner 1 {OWNERS}")
     assert here.desk.policy(here.heard[1]).bot_owners == {} | {"500": str(OWNERS)}
-    assert "/bots" in await answered("/bots of 1") and "9" in await answered("/bots on 9")
+    assert "/봇" in await answered("/bots of 1") and "9" in await answered("/bots on 9")
     assert "1. ⚪" in await answered("/bots off 1")

@@ -64,7 +64,8 @@ class Presses:
         if button is Button.REVEAL:
             told = f"{reasons(incident.decision, say) or '-'}\n\n{said_in_full(incident, say)}"
         else:
-            told = history_line(history, say, self.desk.policy(incident.decision.message).timezone)
+            timezone = self.desk.policy(incident.decision.message).timezone
+            told = history_line(history, say, timezone, self.posted.clock.now())
         await answer(interaction, plain(told))
         if button is Button.REVEAL and (near := await around(interaction, incident.decision.message, say)):
             await answer(interaction, near)

@@ -60,7 +60,7 @@ def _in_full(found: Found, manner: GuildManner) -> str:
     incident, say = found.incident, manner.say
     done = " · ".join(outcome_line(action, outcome, say) for action, outcome in incident.outcomes)
     why = reasons(incident.decision, say) or "-"
-    record = history_line(found.history, say, manner.timezone)
+    record = history_line(found.history, say, manner.timezone, manner.now)
     return "\n".join((done, why, record, "", said_in_full(incident, say)))
 
 

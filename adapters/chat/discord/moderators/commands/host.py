@@ -3,6 +3,7 @@ what its AutoMod does."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import discord
 import structlog
@@ -51,6 +52,7 @@ class GuildHost:
     desk: Desk
     automod: NativeAutoMod
     say: Texts
+    at: datetime
     member_names: bool
     by: discord.Member | discord.User
     channel_id: int
@@ -103,7 +105,7 @@ class GuildHost:
         if (room := self._community.moderators_channel) is None:
             return
         timezone = self.desk.schedule(guild_ref(self.guild.id)).timezone
-        manner = GuildManner(texts_on("discord", self._policy.language), timezone, self.guild)
+        manner = GuildManner(texts_on("discord", self._policy.language), timezone, self.at, self.guild)
         try:
             await self.client.get_partial_messageable(int(room)).send(lines(Lines.of(said), manner))
         except OUT_OF_REACH as error:

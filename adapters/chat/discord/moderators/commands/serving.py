@@ -55,7 +55,7 @@ class Commands:
     _led: Mapping[type[Command], Lead] = field(init=False)
 
     def __post_init__(self) -> None:
-        Wishes(client=self.client, desk=self.desk)
+        Wishes(client=self.client, clock=self.clock, desk=self.desk)
         self.client.add_dynamic_items(button_of(self.desk, self.serve))
         flags = Flags(desk=self.desk)
         setting_up = SettingUp(client=self.client, desk=self.desk, status=self._status)
@@ -134,13 +134,13 @@ class Commands:
 
     def _suggestions(self, interaction: Interaction, asked: Asked, kind: Suggested) -> Mapping[str, str]:
         say = texts_on("discord", say_to(interaction).language)
-        manner = ChoiceManner(say, self.desk.schedule(asked.community).timezone, interaction.guild)
+        manner = ChoiceManner(say, self.desk.schedule(asked.community).timezone, asked.at, interaction.guild)
         return choices(kind.of(asked, self.desk), manner)
 
     def _asked(self, interaction: Interaction, say: Texts) -> Asked:
         guild, user = interaction.guild, interaction.user
         host = GuildHost(
-            here=guild, client=self.client, desk=self.desk, automod=self.automod, say=say,
+            here=guild, client=self.client, desk=self.desk, automod=self.automod, say=say, at=self.clock.now(),
             member_names=self.member_names, by=user, channel_id=interaction.channel_id or 0,
         )  # fmt: skip
         return Asked(
@@ -158,7 +158,7 @@ class Commands:
 
     def _manner(self, interaction: Interaction, say: Texts) -> GuildManner:
         timezone = self.desk.schedule(guild_ref(interaction.guild_id)).timezone
-        return GuildManner(texts_on("discord", say.language), timezone, interaction.guild)
+        return GuildManner(texts_on("discord", say.language), timezone, self.clock.now(), interaction.guild)
 
     def _status(self, interaction: Interaction, say: Texts) -> str:
         asked = self._asked(interaction, say)

@@ -58,7 +58,7 @@ class CardBoard:
             return await raids.show(planned, planned.case, say)
         if planned.case:
             timezone = self.desk.schedule(message.community).timezone
-            manner = GroupManner(texts_on("telegram", planned.language), timezone, {})
+            manner = GroupManner(texts_on("telegram", planned.language), timezone, self.clock.now(), {})
             return await pass_on(self.bot, self.limiter, community.moderators_channel, planned.case, manner)
         outcome: Outcome = Refused("telegram.no_moderators_chat")
         if community.moderators_channel is not None:

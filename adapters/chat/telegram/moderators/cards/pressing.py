@@ -78,7 +78,7 @@ class Presses:
             look = Look.HISTORY if button is Button.HISTORY else Look.REVEAL
             await self.desk.deeds.cases.looked(group, by, look, incident=incident_id)
         if button is Button.HISTORY:
-            return history_line(history, say, policy.timezone)
+            return history_line(history, say, policy.timezone, self.posted.clock.now())
         if button is Button.REVEAL or button.call is None:
             return whole
         called = await self.desk.call(

@@ -75,7 +75,9 @@ class Arguments:
         return likeliest, None
 
     def _suggestions(self, typed: Typed, asked: Asked, kind: Suggested) -> Mapping[str, str]:
-        return choices(kind.of(asked, self.desk), GroupManner(texts_on("telegram", typed.say.language), "UTC", {}))
+        return choices(
+            kind.of(asked, self.desk), GroupManner(texts_on("telegram", typed.say.language), "UTC", asked.at, {})
+        )
 
     async def _known(self, command: type[Command], typed: Typed) -> dict[str, Any]:
         """What the message that is answered says of the arguments."""

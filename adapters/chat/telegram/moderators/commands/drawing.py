@@ -82,7 +82,7 @@ class Drawing:
         nameless = {one.id for one in mentioned(answer) if not (isinstance(one, Member) and one.name)}
         names = {id_: await self.rooms.title(id_) for id_ in sorted(nameless)}
         timezone = self.desk.schedule(group_ref(group)).timezone
-        return lines(answer, GroupManner(texts_on("telegram", say.language), timezone, names))
+        return lines(answer, GroupManner(texts_on("telegram", say.language), timezone, self.clock.now(), names))
 
     async def overview(self, group: str, say: Texts) -> str:
         """What a group has set."""

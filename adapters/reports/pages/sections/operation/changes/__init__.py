@@ -6,8 +6,7 @@ from datetime import datetime
 from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections.operation.changes.figures import Judging, guards, policies
 from bot.core.communities.journal import AuditEntry
-
-LONGEST = 120  # characters of a value
+from bot.wording.changes import value_line
 
 
 class Changes(Section):
@@ -43,14 +42,9 @@ class Changes(Section):
             when=self.words.time(amendment.at),
             by=amendment.by or self.say["by_itself"],
             setting=self.say(key, rule=names.rule(about), bot=names.bot(about)) if known else amendment.setting,
-            before=self._value(setting, amendment.before),
-            after=self._value(setting, amendment.after),
+            before=self._value(setting, amendment.before, amendment.at),
+            after=self._value(setting, amendment.after, amendment.at),
         )
 
-    def _value(self, setting: str, value: str) -> str:
-        if not value:
-            return self.say["unset"]
-        if setting == "paused_until":
-            return self.words.time(datetime.fromisoformat(value))
-        shown = self.say.get(f"report.value.{setting}.{value}", value)
-        return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
+    def _value(self, setting: str, value: str, at: datetime) -> str:
+        return value_line(setting, value, self.say, self.report.period.timezone, at)
