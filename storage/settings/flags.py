@@ -52,9 +52,10 @@ class SqlFlags:
             incident = (await connection.execute(about)).scalar_one_or_none()
             if await _number(connection, this, theirs):
                 return Filed.HEARD_BEFORE, incident
+            if await _number(connection, here, theirs, flags.c.at > at - _DAY) >= MOST_FLAGS_A_DAY:
+                return Filed.TOO_MANY_TODAY, incident
             lately = await _number(connection, here, theirs, flags.c.at > at - FLAGS_APART)
-            today = await _number(connection, here, theirs, flags.c.at > at - _DAY)
-            if lately or today >= MOST_FLAGS_A_DAY or await _is_crowded(connection, here, this, at):
+            if lately or await _is_crowded(connection, here, this, at):
                 return Filed.TOO_MANY, incident
             row = {"channel": plain(ref.channel_id), "message": plain(ref.message_id), "member": plain(by)}
             await connection.execute(insert(flags).values(community=key, member_hash=hashed, at=at, **row))

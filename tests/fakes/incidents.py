@@ -218,7 +218,9 @@ class MemoryFlags:
         today = sum(one.at > at - timedelta(days=1) for one in theirs)
         is_new = not self.store.flags_of(message)
         is_crowded = is_new and len({one.place for one in here if one.at > lately}) >= MOST_FLAGGED
-        if any(one.at > at - FLAGS_APART for one in theirs) or today >= MOST_FLAGS_A_DAY or is_crowded:
+        if today >= MOST_FLAGS_A_DAY:
+            return Filed.TOO_MANY_TODAY, incident
+        if any(one.at > at - FLAGS_APART for one in theirs) or is_crowded:
             return Filed.TOO_MANY, incident
         self.store.flags.append(FlagRow(_place(message), by, at, by))
         opened = incident and self.store.opened_as(incident)

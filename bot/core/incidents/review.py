@@ -120,6 +120,8 @@ class Filed(StrEnum):
     HEARD = "heard"
     HEARD_BEFORE = "heard_before"  # about the same incident or message
     TOO_MANY = "too_many"  # within a while
+    TOO_MANY_TODAY = "too_many_today"
+    OURS = "ours"  # the message is the bot's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

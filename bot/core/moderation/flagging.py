@@ -22,9 +22,9 @@ class Flagging:
     async def flag(self, message: Message, by: str) -> Filed:
         """`message` as it stands there now: its words are the evidence, whatever its author does next."""
         if message.author.myself:
-            return Filed.HEARD_BEFORE
+            return Filed.OURS
         filed, incident = await self.flags.add(message, by, at=self.clock.now())
-        if filed is Filed.TOO_MANY:
+        if filed in (Filed.TOO_MANY, Filed.TOO_MANY_TODAY):
             return filed
         if incident is None:
             # Also where they have done so before: whoever was stopped between the two goes on.

@@ -74,7 +74,7 @@ def test_neither_one_nor_many_can_fill_the_moderators_room(opens: Opens) -> None
             assert (await store.flags.add(message("m19"), "alt19", at=later(90)))[0] is Filed.HEARD
             for n in range(40):
                 (last, _) = await store.flags.add(message(f"day{n}"), "eager", at=later(1000 + 61 * n))
-            assert last is Filed.TOO_MANY
+            assert last is Filed.TOO_MANY_TODAY
 
     asyncio.run(scenario())
 
@@ -95,6 +95,8 @@ def test_who_pointed_is_told_once_and_then_not_known(opens: Opens) -> None:
             await flagging(store).told(first)
             assert "minji" not in [member for _, member in await flagging(store).untold(HERE, incident.id)]
             assert await flagging(store).flag(SAID, "minji") is Filed.HEARD_BEFORE
+            ours = replace(SAID, author=replace(SAID.author, myself=True))
+            assert await flagging(store).flag(ours, "minji") is Filed.OURS
             await store.flags.add(SAID, "late", at=NOW)
             found = await store.incidents.get(HERE, incident.id)
             assert found and [action for action, _ in found.outcomes].count(Inform(acted=True)) == 2

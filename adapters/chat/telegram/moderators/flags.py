@@ -33,7 +33,8 @@ class Flags:
         target, say = typed.message.reply_to_message, typed.say
         message = await self._read(target) if target and typed.in_group and typed.user else None
         if message is None:
-            await self.answers.say(typed, say["telegram.usage.flag"], lane=Lane.NOTICE)
+            is_ours = target and target.from_user and target.from_user.id == self.members.me
+            await self.answers.say(typed, say["flag.ours" if is_ours else "telegram.usage.flag"], lane=Lane.NOTICE)
             return
         if self.desk.community(group_ref(typed.chat_id)).moderators_channel is None:
             await self.answers.say(typed, say["telegram.no_moderators_chat"], lane=Lane.NOTICE)
