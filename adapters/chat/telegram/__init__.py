@@ -34,8 +34,8 @@ class Telegram(Network, platform=TELEGRAM):
     """HOST:PORT at which what comes to `webhook_url` arrives."""
 
     blocklist: str = "https://api.cas.chat"
-    """The public blocklist (CAS) that is asked about newcomers, by their numbers alone, where a group has switched that
-    on with /blocklist; empty: none ever is."""
+    """The public blocklist (CAS) that is asked about newcomers, by their account ids alone, where a group has switched
+    that on with /blocklist; empty: none ever is."""
 
     @property
     def looks_up(self) -> tuple[str, ...]:

@@ -45,11 +45,13 @@ def test_a_command_has_its_words(command: type[Command]) -> None:
         wanted = [f"command.{command.name}", f"command.{command.name}_does"]
         wanted += [f"command.{command.group}", f"command.{command.group}_does"] if command.group else []
         wanted += [f"command.{command.name}_menu"] if any(isinstance(kind, Target) for kind in kinds) else []
-        wanted += [f"command.{command.name}_window"] if Text(lines=True) in kinds else []
+        window = [f"command.{command.name}_{part}" for part in ("title", "window")] if Text(lines=True) in kinds else []
+        wanted += window
         shown = [one.name for one in arguments(command) if not isinstance(one.kind, Target)]
         wanted += [f"option.{name}{end}" for name in shown for end in ("", "_is")]
         assert [key for key in wanted if key not in say] == []
         assert all(len(say[key]) <= 100 for key in wanted if key.endswith(("_is", "_does")))  # Discord's most
+        assert all(len(say[key]) <= 45 for key in window)
         called = say[f"command.{command.name}"]
         assert re.fullmatch(r"[-\w]{1,32}", called) and called == called.lower()
 

@@ -127,7 +127,7 @@ def test_english_counts_ask_for_their_plural() -> None:
     for key, sentence in said:
         parts = [*string.Formatter().parse(sentence), ("", None, None, None)]
         for (_, name, spec, _), (behind, *_) in pairwise(parts):
-            if name and not re.search(r"[fg]$|\|", spec or ""):
+            if name and name != "command" and not re.search(r"[fg]$|\|", spec or ""):
                 assert verb.match(behind) or not plural.match(behind), key
                 assert name not in counts or not of_a_count.match(behind), key
 
@@ -138,3 +138,10 @@ def test_english_counts_ask_for_their_plural() -> None:
 def test_numbers_of_four_digits_have_their_comma(key: str) -> None:
     for language in LANGUAGES:
         assert "1,234" in texts(language)(key, count=1234, case=1, first="-")
+
+
+def test_no_particle_stands_behind_a_bracket_that_hides_its_fact() -> None:
+    root = Path(__file__).parents[3]
+    hidden = re.compile(r"\}’?\([^()]*\)(은|는|이|가|을|를|과|와|으로|로)(?![가-힣])")
+    for page in (*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml")):
+        assert not (found := hidden.search(page.read_text("utf-8"))), f"{page.name}: {found[0]}"

@@ -276,7 +276,7 @@ def test_a_long_text_is_written_in_a_window(monkeypatch: pytest.MonkeyPatch) -> 
         place.wire.locale = "ko"
         asked = place.wire.command(place.dal, place.general, "jikimi test")
         await until(lambda: asked.modal)
-        assert asked.modal["title"] == texts("ko")["command.test_does"]
+        assert asked.modal["title"] == texts("ko")["command.test_title"]
         answer = await told(place, place.wire.submit(place.dal, place.general, asked.modal, "첫 줄\n둘째 줄"))
         assert judged == ["첫 줄\n둘째 줄"] and "삭제" in answer
         turned_away = await told(place, place.wire.command(place.minji, place.general, "jikimi test"))

@@ -175,7 +175,7 @@ class _Window(discord.ui.Modal):
     """A window to write in: an option of a command holds no line breaks."""
 
     def __init__(self, commands: Commands, command: type[Command], argument: str, say: Texts) -> None:
-        super().__init__(title=say[f"command.{command.name}_does"][:45], timeout=MENU_LASTS)
+        super().__init__(title=say[f"command.{command.name}_title"], timeout=MENU_LASTS)
         self._commands, self._command, self._argument = commands, command, argument
         self._text: discord.ui.TextInput[Any] = discord.ui.TextInput(
             style=discord.TextStyle.paragraph, max_length=LONGEST_TEXT
