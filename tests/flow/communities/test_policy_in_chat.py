@@ -158,7 +158,9 @@ def test_a_place_has_thresholds_of_its_own_and_its_threads_too() -> None:
             return next(bar_of(rule) for rule in desk.policies.of(said).rules if rule.name == "likely-abuse")
 
         usual = bar("general")
-        assert "0.99" in await desk.says(SetOverride(rule="likely-abuse", score=0.99, channel=Channel("general")))
+        assert "욕설·모욕 의심 (likely-abuse) 기준 0.99" in await desk.says(
+            SetOverride(rule="likely-abuse", score=0.99, channel=Channel("general"))
+        )
         assert bar("general") == bar("a thread", "general") == 0.99 and bar("elsewhere") == usual
         assert "없는 규칙" in await desk.says(SetOverride(rule="없는 규칙", score=0.5, channel=Channel("general")))
         await desk.says(SetOverride(mode="watch", channel=Channel("general")))

@@ -57,7 +57,7 @@ class SetOverride(Command, name="override", right=Right.MANAGE, group="policy"):
         if self.mode == _AS_ELSEWHERE:
             return Lines.of(said("override.same", where=tuple(map(_place, where))))
         now = desk.community(asked.community).overrides[where[0].id]
-        return Lines.of(said("override.set", where=tuple(map(_place, where)), what=_what(now)))
+        return Lines.of(said("override.set", where=tuple(map(_place, where)), what=_what(now, asked, desk)))
 
     def _override(self, before: Override, asked: Asked, place: bool) -> Override:
         mode = before.mode if self.mode is None else Watch(self.mode) if self.mode in tuple(Watch) else None
@@ -79,7 +79,9 @@ def _listed(asked: Asked, desk: Desk) -> Iterator[Said]:
     overrides = desk.community(asked.community).overrides
     for of, one in sorted(overrides.items()):
         if one.until is None or asked.at < one.until:
-            yield said("override.line", where=_place(Channel(of) if one.place else Role(of)), what=_what(one))
+            yield said(
+                "override.line", where=_place(Channel(of) if one.place else Role(of)), what=_what(one, asked, desk)
+            )
     if not overrides:
         yield said("override.none", command=SetOverride)
 
@@ -90,8 +92,9 @@ def _place(one: Channel | Role) -> object:
     return said("override.topic", number=topic) if slash else one
 
 
-def _what(one: Override) -> tuple[Said, ...]:
+def _what(one: Override, asked: Asked, desk: Desk) -> tuple[Said, ...]:
+    rules = {rule.name: rule for rule in desk.policy(asked.message("")).rules}
     told = [said(f"override_mode.{_OFF if one.off else one.mode}")] if one.off or one.mode else []
     told += [said(f"preset.{one.preset}")] if one.preset else []
-    told += [said("override.bar", rule=rule, score=score) for rule, score in one.thresholds]
+    told += [said("override.bar", rule=rules.get(rule, rule), score=score) for rule, score in one.thresholds]
     return (*told, said("override.until", until=one.until)) if one.until else tuple(told)
