@@ -216,14 +216,14 @@ class Routes:
             visitor.speaks_for(check.community)
             expect_text(check, place)
         visitor.spend(sum(worth(*said_in(check)) for check in checks.values()) - 1)
-        decisions = await self.judging.decide(visitor, [*checks.values()], request.state.id, leaves(request.receive))
+        decided = await self.judging.decide(visitor, [*checks.values()], request.state.id, leaves(request.receive))
         if not each:
-            for decision in decisions:
-                expect_verdict(decision)
+            for one in decided:
+                expect_verdict(one)
         say = wanted(request.headers)
         return [
-            CheckAnswer(**await self.judging.told(decision, request.state.id, say, explain=check.explain))
-            for decision, check in zip(decisions, checks.values(), strict=True)
+            CheckAnswer(**await self.judging.told(one, request.state.id, say, explain=check.explain))
+            for one, check in zip(decided, checks.values(), strict=True)
         ]
 
 

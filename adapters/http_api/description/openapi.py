@@ -96,7 +96,7 @@ def _paths() -> dict[str, Any]:
         "/v1/check": {
             "post": _judging(
                 "check",
-                "Judge a prompt, or a response to it, by the community's policy",
+                "Judge a prompt, and a response to it, by the community's policy",
                 _json_body(CheckRequest),
                 CheckAnswer,
             )

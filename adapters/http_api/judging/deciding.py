@@ -1,7 +1,7 @@
 """Checks, and who asks -> the core's decisions, in time or not at all."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +22,7 @@ from adapters.http_api.wire.shapes import (
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.chat.message import Author, Message, MessageRef
-from bot.core.guarding.verdict import Unscreened, rounded
+from bot.core.guarding.verdict import Part, Unscreened, Verdict, rounded
 from bot.core.incidents.feedback import Listener, said_in
 from bot.core.moderation.recent import RecentActivity
 from bot.core.moderation.rulings import Rulings
@@ -38,6 +38,9 @@ from bot.wording.reasons import because
 RETRY_AFTER = 5.0  # seconds, where nobody knows better
 CODED_WITHIN = 0.5  # seconds
 REMEMBERED_WITHIN = 0.1  # seconds; while the guard is away, what is remembered is all that can be answered
+
+#: What came of a check: of its prompt, of the response to it.
+Decisions = Mapping[Part, Decision]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +59,8 @@ class Judging:
 
     async def decide(
         self, visitor: Visitor, checks: Sequence[CheckRequest], request_id: str, leaving: Coroutine[Any, Any, object]
-    ) -> Sequence[Decision]:
-        """One decision for each check. Raises Problem where the guard is away or too slow, Left where `leaving` came
+    ) -> Sequence[Decisions]:
+        """What came of each check. Raises Problem where the guard is away or too slow, Left where `leaving` came
         first; nobody then waits for the guard's answer any more."""
         snapshot = self.health_source.snapshot()
         asked = [self._asked(visitor, check, f"{request_id}-{number}") for number, check in enumerate(checks)]
@@ -95,40 +98,51 @@ class Judging:
         for task in self._under_way:
             task.cancel()
 
-    async def _all(self, asked: Sequence[tuple[Message, Past]]) -> Sequence[Decision]:
-        return await asyncio.gather(*(self.desk.judge(message, past) for message, past in asked))
+    async def _all(self, asked: Sequence[Mapping[Part, tuple[Message, Past]]]) -> Sequence[Decisions]:
+        return await asyncio.gather(*(self._each(parts) for parts in asked))
 
-    def _asked(self, visitor: Visitor, check: CheckRequest, name: str) -> tuple[Message, Past]:
-        """As it would stand in the community: the person's prompt, or the bot's response to it; and what came before
-        it, as far as the same author said it."""
-        response = check.response if check.response and check.response.strip() else None
+    async def _each(self, parts: Mapping[Part, tuple[Message, Past]]) -> Decisions:
+        decisions = await asyncio.gather(*(self.desk.judge(message, past) for message, past in parts.values()))
+        return dict(zip(parts, decisions, strict=True))
+
+    def _asked(self, visitor: Visitor, check: CheckRequest, name: str) -> Mapping[Part, tuple[Message, Past]]:
+        """As it would stand in the community, a message each: the person's prompt, behind what the same author said
+        before, and the bot's response to it. What was said of both together holds for the prompt, too."""
         author = Author(
             id=check.author.id,
             name=check.author.name,
             roles=frozenset(check.author.roles),
             since=check.author.joined_at,
         )
-        message = Message(
+        prompt = Message(
             ref=MessageRef(visitor.key.community.platform, check.channel, name),
             community_id=visitor.key.community.id,
-            author=author if response is None else Author(id="", bot=True),
+            author=author,
             sent_at=self.clock.now(),
-            text=response or check.prompt,
-            prompt=None if response is None else check.prompt,
+            text=check.prompt,
         )
-        past = past_of(message, check.recent) if response is None else Past()
-        return message, replace(past, precedent=self.called.of(said_in(message)))
+        called, past = self.called.of(prompt), past_of(prompt, check.recent)
+        if not (check.response and check.response.strip()):
+            return {Part.PROMPT: (prompt, replace(past, precedent=called))}
+        ref = replace(prompt.ref, message_id=f"{name}-response")
+        bot = Author(id="", bot=True)
+        response = replace(prompt, ref=ref, author=bot, text=check.response, prompt=check.prompt)
+        together = self.called.of(said_in(response))
+        answered = {Part.RESPONSE: (response, Past(precedent=together))}
+        if not check.prompt.strip():
+            return answered
+        return {Part.PROMPT: (prompt, replace(past, precedent=called or together)), **answered}
 
     async def told(
-        self, decision: Decision, request_id: str, say: Texts | None, *, explain: bool = False
+        self, decided: Decisions, request_id: str, say: Texts | None, *, explain: bool = False
     ) -> dict[str, Any]:
         """The fields of a CheckAnswer; `say`: the language of whoever asks, where it is not the community's. Where the
         database is away, there is no code, but an answer."""
         code = None
         with suppress(BotError, TimeoutError):
             async with asyncio.timeout(CODED_WITHIN):
-                code = await self.listener.code(decision)
-        return facts_of(decision, request_id, code, say, explain=explain)
+                code = await self.listener.code([*decided.values()])
+        return facts_of(decided, request_id, code, say, explain=explain)
 
     async def hear(self, visitor: Visitor, asked: FeedbackRequest) -> bool:
         """Whether it changes anything. Raises Problem where there was no such judgement."""
@@ -167,53 +181,66 @@ async def leaves(receive: Receive) -> None:
         pass
 
 
-def flagged(decision: Decision) -> Flagged:
+def flagged(decided: Decisions) -> Flagged:
     """None where the guard gave no verdict and no rule speaks for itself: that is neither safe nor harmful."""
-    if any(one.matched and one.mode is Mode.LIVE and one.why.code != "unscreened" for one in decision.findings):
+    findings = [one for decision in decided.values() for one in decision.findings]
+    if any(one.matched and one.mode is Mode.LIVE and one.why.code != "unscreened" for one in findings):
         return True
-    return None if isinstance(decision.screening, Unscreened) else False
+    return None if _unscreened(decided) else False
 
 
 def facts_of(
-    decision: Decision, request_id: str, code: str | None, say: Texts | None, *, explain: bool
+    decided: Decisions, request_id: str, code: str | None, say: Texts | None, *, explain: bool
 ) -> dict[str, Any]:
-    screening, say = decision.screening, say or texts(decision.language)
-    guard = screening.guard
-    verdict = None if isinstance(screening, Unscreened) else screening
+    decisions = [*decided.values()]
+    last = decisions[-1]
+    guard, say = last.screening.guard, say or texts(last.language)
+    unscreened = _unscreened(decided)
+    verdicts = [] if unscreened else [one.screening for one in decisions if isinstance(one.screening, Verdict)]
+    scores = {task: score for one in reversed(verdicts) for task, score in one.scores.items()}
+    kinds = {part: found for one in reversed(verdicts) for part, found in one.kinds.items()}
+    quotes = verdicts[-1].quotes if verdicts else None
     return {
         "request_id": request_id,
-        "flagged": flagged(decision),
-        "unscreened": screening.reason if isinstance(screening, Unscreened) else None,
-        "scores": rounded(verdict.scores) if verdict else {},
-        "kinds": {part: rounded(kinds) for part, kinds in verdict.kinds.items()} if verdict else {},
-        "quotes": round(verdict.quotes, 4) if verdict and verdict.quotes is not None else None,
-        "categories": sorted(verdict.categories) if verdict else [],
-        "rules": _rules(decision, say, matched=True),
+        "flagged": flagged(decided),
+        "unscreened": unscreened,
+        "scores": rounded(scores),
+        "kinds": {part: rounded(found) for part, found in kinds.items()},
+        "quotes": None if quotes is None else round(quotes, 4),
+        "categories": sorted({category for one in verdicts for category in one.categories}),
+        "rules": _rules(decided, say, matched=True),
         "code": code,
-        "unmatched": _rules(decision, say, matched=False) if explain else None,
-        "harm": sorted(decision.kinds),
-        "actions": [action.kind for action in decision.actions],
-        "withheld": [action.kind for action in decision.withheld],
+        "unmatched": _rules(decided, say, matched=False) if explain else None,
+        "harm": sorted({kind for one in decisions for kind in one.kinds}),
+        "actions": [*dict.fromkeys(action.kind for one in decisions for action in one.actions)],
+        "withheld": [*dict.fromkeys(action.kind for one in decisions for action in one.withheld)],
         "guard": GuardShape(name=guard.name, model=guard.model, dialect=guard.dialect, calibration=guard.calibration),
-        "windows": verdict.windows if verdict else 1,
-        "policy": decision.policy_version,
+        "windows": max((one.windows for one in verdicts), default=1),
+        "policy": last.policy_version,
     }
 
 
-def expect_verdict(decision: Decision) -> None:
+def expect_verdict(decided: Decisions) -> None:
     """Raises Problem where nobody can say whether it is safe."""
-    if flagged(decision) is None:
-        assert isinstance(decision.screening, Unscreened)
-        raise Problem("unscreened", facts={"reason": decision.screening.reason})
+    if flagged(decided) is None:
+        raise Problem("unscreened", facts={"reason": _unscreened(decided)})
 
 
-def _rules(decision: Decision, say: Texts, *, matched: bool) -> list[RuleShape]:
+def _unscreened(decided: Decisions) -> str | None:
+    """Why not all of it has a verdict, or None."""
+    screenings = (decision.screening for decision in decided.values())
+    return next((one.reason for one in screenings if isinstance(one, Unscreened)), None)
+
+
+def _rules(decided: Decisions, say: Texts, *, matched: bool) -> list[RuleShape]:
     return [
         RuleShape(
             rule=finding.rule,
+            part=part.value,
             mode="live" if finding.mode is Mode.LIVE else "shadow",
             why=WhyShape(code=finding.why.code, sentence=because(finding.why, say)),
         )
+        for part, decision in decided.items()
         for finding in decision.findings
         if finding.matched is matched
     ]

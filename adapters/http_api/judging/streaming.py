@@ -10,13 +10,12 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from adapters.http_api.admission import Admission, Visitor, worth
-from adapters.http_api.judging.deciding import Judging
+from adapters.http_api.judging.deciding import Decisions, Judging
 from adapters.http_api.wire.problems import Left, Problem
 from adapters.http_api.wire.reading import Lines, parsed
 from adapters.http_api.wire.shapes import LONGEST_TEXT, CheckRequest, ErrorAnswer, StreamLine, StreamPiece, StreamStart
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
 
 STEP = 200  # characters after which the response is looked at again; an eighth of it once that is more
@@ -118,17 +117,17 @@ class Stream:
             elif line is not None and not fresh:
                 continue
             ended = line is None
-            decision = await self._look(start, lines, text)
+            decided = await self._look(start, lines, text)
             seen, looked_at = len(text), self.clock.monotonic()
-            facts = await self.judging.told(decision, self.request_id, self.say)
+            facts = await self.judging.told(decided, self.request_id, self.say)
             ended = ended or facts["flagged"] is True
             yield StreamLine(**facts, characters=len(text), final=ended)
 
-    async def _look(self, start: StreamStart, lines: Lines, text: str) -> Decision:
+    async def _look(self, start: StreamStart, lines: Lines, text: str) -> Decisions:
         while wait := self.visitor.take(worth(start.prompt, text)):  # the client's own share slows it down
             await self.clock.sleep(wait)
         check = CheckRequest.model_construct(
             prompt=start.prompt, response=text, channel=start.channel, author=start.author
         )
-        (decision,) = await self.judging.decide(self.visitor, [check], self.request_id, lines.gone.wait())
-        return decision
+        (decided,) = await self.judging.decide(self.visitor, [check], self.request_id, lines.gone.wait())
+        return decided

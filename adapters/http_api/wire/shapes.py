@@ -65,11 +65,15 @@ class RecentShape(Asked):
 class CheckRequest(_Said):
     """What a person has written to an LLM bot, and what the bot is about to answer."""
 
-    response: Text | None = Field(default=None, description="Left out, null or blank: the prompt is judged alone.")
+    response: Text | None = Field(
+        default=None,
+        description="Judged as the answer to the prompt, which is judged by itself all the same. Left out, null or "
+        "blank: the prompt alone.",
+    )
     recent: Annotated[list[RecentShape], Field(max_length=MOST_RECENT)] = Field(
         default=[],
         description="What the author of the prompt said in this channel just before, for rules that look back some "
-        "minutes (repeats, words said in pieces). Nothing of it is judged by itself; with a response it is not used.",
+        "minutes (repeats, words said in pieces). Nothing of it is judged by itself.",
     )
     explain: bool = Field(default=False, description="Whether the rules that did not match are told, too.")
 
@@ -120,6 +124,7 @@ class RuleShape(Answered):
     """A rule of the community's policy, and why it matched or did not."""
 
     rule: str
+    part: Literal["prompt", "response"] = Field(description="In which of the two it looked.")
     mode: Literal["live", "shadow"] = Field(description="A rule in shadow mode is on trial and never flags.")
     why: WhyShape
 
@@ -177,7 +182,7 @@ class BatchAnswer(Answered):
 
 
 class StreamLine(CheckAnswer):
-    """The verdict on the response as far as it had come."""
+    """The verdict on the prompt, and on the response as far as it had come."""
 
     characters: int = Field(description="How much of the response this is about.")
     final: bool = Field(description="The last line: the response has ended, or a verdict has flagged it.")

@@ -3,6 +3,7 @@
 It holds for what is asked over HTTP: what is done in a chat is its moderators' to say, and their calls go first.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -35,15 +36,20 @@ class Listener:
     mark: Mark
     clock: Clock
 
-    async def code(self, decision: Decision) -> str | None:
-        found = {one.rule for one in decision.findings if one.matched and one.mode is Mode.LIVE}
-        seen = likeness(said_in(decision.message), self.mark) if found else None
-        if seen is None:
+    async def code(self, decisions: Iterable[Decision]) -> str | None:
+        """Of what was judged together, recognised by the last of those in which something was found."""
+        found: set[str] = set()
+        said: Message | None = None
+        for decision in decisions:
+            if rules := {one.rule for one in decision.findings if one.matched and one.mode is Mode.LIVE}:
+                found, said = found | rules, said_in(decision.message)
+        seen = likeness(said, self.mark) if said else None
+        if said is None or seen is None:
             return None
         if len(seen.pieces) > MOST_PIECES:
             seen = replace(seen, pieces=frozenset())
         about = Judged(rules=frozenset(found), likeness=seen, at=self.clock.now())
-        return await self.feedback.code(decision.message.community, about)
+        return await self.feedback.code(said.community, about)
 
     async def hear(self, community: CommunityRef, code: str, ruling: Ruling, *, by: str) -> bool | None:
         """Whether that changes anything: it may have been said before. None where the community was given no such

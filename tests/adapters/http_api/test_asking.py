@@ -213,7 +213,8 @@ def test_rules_that_look_back_see_what_was_said_before(tmp_path: Path) -> None:
                 "pieces"
             }
             assert await found("린다", {"text": "버", "sent_at": ago(9)}, {"text": "죽여", "sent_at": ago(5)}) == set()
-            assert await found("린다", {"text": "죽여"}, {"text": "버"}, response="네?") == set(), "somebody else's"
+            assert await found("린다", {"text": "죽여"}, {"text": "버"}, response="네?") == {"pieces"}
+            assert await found("네?", {"text": "죽여"}, {"text": "버"}, response="린다") == set(), "somebody else's"
             assert await found("도배 도배") == set(), "nothing is remembered from one request to the next"
             for wrong in ([same] * 13, [{"text": "a" * 501}], [{"text": "a", "sent_at": "2026-01-01T00:00:00"}]):
                 refused, content = await api.post("/v1/check", {"prompt": "a", "recent": wrong})

@@ -66,6 +66,25 @@ def test_an_answer_is_another_one_where_something_else_was_asked(tmp_path: Path)
     asyncio.run(scenario())
 
 
+def test_what_is_wrong_of_a_prompt_is_wrong_whatever_is_answered_to_it(tmp_path: Path) -> None:
+    """And what is wrong of a prompt together with its response holds for both, in that company."""
+
+    async def scenario() -> None:
+        answer = "그러면 됩니다 정말 좋은 생각이에요"
+        async with stage(tmp_path, ScriptedGuard({SAID: 0.9, answer: 0.9})) as api:
+            _, both = await api.check(SAID, answer)
+            await say(api, both["code"], "wrong")
+            assert (await api.check(SAID, answer))[1]["flagged"] is False
+            assert (await api.check(SAID))[1]["flagged"] is True
+            _, first = await api.check(SAID, "좋아요")
+            assert [rule["part"] for rule in first["rules"]] == ["prompt"]
+            await say(api, first["code"], "wrong")
+            assert (await api.check(SAID, "저도요"))[1]["flagged"] is False
+            assert (await api.check(SAID))[1]["flagged"] is False
+
+    asyncio.run(scenario())
+
+
 def test_nobody_makes_a_code_or_speaks_for_another_community(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with stage(tmp_path, ScriptedGuard({SAID: 0.9})) as api:
@@ -90,14 +109,14 @@ def test_a_judgement_is_spoken_about_for_a_week_and_nothing_of_it_is_kept_before
         async with Database.open(sqlite_in(tmp_path), clock, Keyring(keys, master_key(keys, {}), clock)) as database:
             store = SqlFeedback(database)
             listener = Listener(feedback=store, mark=database.sealing.text_hash, clock=clock)
-            code = await listener.code(decision(message(text=SAID), Delete()))
+            code = await listener.code([decision(message(text=SAID), Delete())])
             assert code and await store.since(clock.now()) == []
-            assert await listener.code(decision(message(text=SAID))) is None, "no rule has found anything"
+            assert await listener.code([decision(message(text=SAID))]) is None, "no rule has found anything"
             clock.jump(OPEN_FOR)
             assert await listener.hear(home(), code, Ruling.WRONG, by="a1") is True
             clock.jump(timedelta(seconds=1))
             assert await listener.hear(home(), code, Ruling.RIGHT, by="a1") is None
-            long = await listener.code(decision(message(text="가나다라마바사아자차 " * 39), Delete()))
+            long = await listener.code([decision(message(text="가나다라마바사아자차 " * 39), Delete())])
             assert long and len(code) < 1000 > len(long)
             return code
 
@@ -114,7 +133,7 @@ def test_what_a_key_says_is_bounded_and_the_newest_counts(tmp_path: Path) -> Non
             listener = Listener(feedback=store, mark=database.sealing.text_hash, clock=clock)
             for number in range(MOST + 5):
                 clock.jump(timedelta(seconds=1))
-                code = await listener.code(decision(message(text=f"{SAID} {number}"), Delete()))
+                code = await listener.code([decision(message(text=f"{SAID} {number}"), Delete())])
                 assert code and await listener.hear(home(), code, Ruling.WRONG, by="a1")
             assert code
             held = await store.since(clock.now() - timedelta(days=1))

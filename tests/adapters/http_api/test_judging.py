@@ -27,14 +27,14 @@ GUARD = GuardVersion(name="scripted", model="1")
 def test_a_verdict_names_scores_rules_and_reasons_in_the_communitys_language(tmp_path: Path) -> None:
     async def scenario() -> None:
         verdict = Verdict.of_scores({Task.PROMPT_HARM: 0.2, Task.RESPONSE_HARM: 0.9}, guard=GUARD, windows=3)
-        guard = ScriptedGuard({"나쁜 답": verdict, "나쁜 말": 0.9})
+        guard = ScriptedGuard({"안녕": 0.2, "나쁜 답": verdict, "나쁜 말": 0.9})
         async with stage(tmp_path, guard) as api:
             status, answer = await api.check("안녕", "나쁜 답")
             assert status == 200
             assert answer["flagged"] is True and answer["unscreened"] is None
             assert answer["scores"] == {"prompt_harm": 0.2, "response_harm": 0.9}
             assert answer["windows"] == 3 and answer["guard"]["name"] == "scripted" and answer["policy"]
-            assert [rule["rule"] for rule in answer["rules"]] == ["harmful-answer"]
+            assert [(rule["rule"], rule["part"]) for rule in answer["rules"]] == [("harmful-answer", "response")]
             why = answer["rules"][0]["why"]
             assert why == {"code": "score_reached", "sentence": "유해 답변 점수 0.90, 기준 0.80 이상"}
             status, answer = await api.check("나쁜 말")
@@ -43,9 +43,34 @@ def test_a_verdict_names_scores_rules_and_reasons_in_the_communitys_language(tmp
             status, answer = await api.check("시험어")
             assert answer["flagged"] is False, "a rule on trial flags nothing"
             assert [rule["mode"] for rule in answer["rules"]] == ["shadow"]
-            exchanges = [exchange for batch in guard.asked for exchange in batch]
-            assert [(one.prompt, one.response) for one in exchanges][:2] == [("안녕", "나쁜 답"), ("나쁜 말", None)]
+            exchanges = [(one.prompt, one.response) for batch in guard.asked for one in batch]
+            assert exchanges[:3] == [("안녕", None), ("안녕", "나쁜 답"), ("나쁜 말", None)]
             assert await api.core.inbox.waiting() == 0, "nothing is kept"
+
+    asyncio.run(scenario())
+
+
+def test_a_prompt_is_judged_by_itself_whatever_is_answered_to_it(tmp_path: Path) -> None:
+    """`flagged: false` would say that nothing was found in either."""
+
+    async def scenario() -> None:
+        unscreened = Unscreened("unparseable", GUARD)
+        async with stage(tmp_path, ScriptedGuard({"나쁜 말": 0.9, "이상한 글": unscreened})) as api:
+            status, answer = await api.check("나쁜 말", "그러시군요")
+            assert status == 200 and answer["flagged"] is True and answer["withheld"] == ["delete"]
+            assert [(rule["rule"], rule["part"]) for rule in answer["rules"]] == [("harm", "prompt")]
+            assert answer["scores"] == {"prompt_harm": 0.9, "response_harm": 0.0}
+            said = {"prompt": "금지어", "response": "네", "author": {"id": "1", "roles": ["admin"]}, "explain": True}
+            _, answer = await api.post("/v1/check", said)
+            assert answer["flagged"] is False, "of staff"
+            assert {rule["part"] for rule in answer["unmatched"]} == {"prompt", "response"}
+            _, answer = await api.post("/v1/check", {**said, "author": {"id": "1"}})
+            assert [(rule["rule"], rule["part"]) for rule in answer["rules"]] == [("word", "prompt")]
+            for prompt, response in (("이상한 글", "네"), ("네", "이상한 글")):
+                status, answer = await api.check(prompt, response)
+                assert status == 422 and answer["flagged"] is None, "nobody can say of one of them"
+            assert (await api.check("나쁜 말", "이상한 글"))[1]["flagged"] is True
+            assert (await api.check(" ", "좋은 답"))[1]["flagged"] is False
 
     asyncio.run(scenario())
 

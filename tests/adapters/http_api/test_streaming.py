@@ -87,6 +87,16 @@ def test_harm_is_told_at_once_while_the_rest_is_still_to_come(tmp_path: Path) ->
     asyncio.run(scenario())
 
 
+def test_a_harmful_prompt_ends_its_stream_at_the_first_look(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stage(tmp_path, Listening()) as api:
+            status, lines = await send(api, '{"prompt": "금지어"}'.encode(), '{"piece": "가"}'.encode())
+            assert status == 200 and [line["flagged"] for line in lines] == [True] and lines[0]["final"]
+            assert [rule["part"] for rule in lines[0]["rules"]] == ["prompt"]
+
+    asyncio.run(scenario())
+
+
 def test_a_short_piece_is_looked_at_after_a_second_and_the_end_once_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
