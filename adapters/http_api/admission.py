@@ -59,13 +59,14 @@ class Visitor:
     def burst(self) -> float:
         return self.rate + MOST_INPUTS
 
-    def take(self, tokens: float = 1) -> float:
-        """0 where they were taken, else in how many seconds they can be. More than the bucket holds are taken from a
-        full one, which then owes the rest."""
+    def take(self, tokens: float = 1, *, paid: float = 0) -> float:
+        """0 where they were taken, else in how many seconds they can be, all of them; `paid` were taken before. More
+        than the bucket holds are taken from a full one, which then owes the rest."""
         now = self.clock.monotonic()
         self._tokens, self._at = min(self.burst, self._tokens + (now - self._at) * self.rate), now
-        if (missing := min(tokens, self.burst) - self._tokens) <= 0:
-            self._tokens -= tokens
+        missing = min(tokens, self.burst) - self._tokens
+        if missing <= paid:
+            self._tokens -= tokens - paid
             return 0.0
         return missing / self.rate
 
@@ -77,8 +78,8 @@ class Visitor:
         names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
         return dict(zip(names, map(str, (math.floor(self.burst), left, whole)), strict=True))
 
-    def spend(self, tokens: float = 1) -> None:
-        if wait := self.take(tokens):
+    def spend(self, tokens: float = 1, *, paid: float = 0) -> None:
+        if wait := self.take(tokens, paid=paid):
             raise Problem("too_many", retry_after=wait)
 
     def speaks_for(self, community: str | None) -> None:

@@ -42,7 +42,7 @@ from bot.core.operations.outside.standing import Backlog
 from bot.core.operations.ports import HealthSource
 from bot.core.text.catalogue import LANGUAGES, Texts
 
-PATIENCE = 2.0  # seconds that the database has to answer a health check
+PATIENCE = 2.0  # seconds that the database, and a guard that was never called, has to answer a health check
 AS_OF = 1.0  # seconds for which its answer is good
 
 OF_LANGUAGE = {"Vary": "Accept-Language"}
@@ -164,15 +164,21 @@ class Routes:
 
     async def ready(self, request: Request) -> Response:
         """Whether this process can do what it is there for: keep, judge, and hear every platform it is to hear. Whoever
-        stands by for one is ready."""
+        stands by for one is ready; a guard is there once it has answered."""
         if await self._backlog.get() is None:
             raise Problem("database_away", retry_after=5)
         snapshot = self.health_source.snapshot()
-        if snapshot.judges:
-            self.judging.expect_guard()
+        if snapshot.judges and not await self._guard_answers():
+            raise Problem("guard_away", retry_after=5)
         if deaf := [platform for platform, one in snapshot.connections.items() if not one.is_up]:
             raise Problem("not_connected", retry_after=5, facts={"platforms": ", ".join(deaf)})
         return json_of(Ready())
+
+    async def _guard_answers(self) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                return await self.health_source.guard_answers()
+        return False
 
     async def measured(self, request: Request) -> Response:
         self.metrics.backlog = await self._backlog.get()
@@ -215,7 +221,7 @@ class Routes:
         for place, check in checks.items():
             visitor.speaks_for(check.community)
             expect_text(check, place)
-        visitor.spend(sum(worth(*said_in(check)) for check in checks.values()) - 1)
+        visitor.spend(sum(worth(*said_in(check)) for check in checks.values()), paid=1)
         decided = await self.judging.decide(visitor, [*checks.values()], request.state.id, leaves(request.receive))
         if not each:
             for one in decided:

@@ -55,6 +55,7 @@ class Calls:
     _replicas: Replicated | None = field(init=False)
     _is_continuous: bool = field(init=False)
     _greeting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _meeting: "asyncio.Task[bool] | None" = None
     _answered: int = 0  # tokens
     _answered_at: float = 0.0  # in the time of the event loop, as patience is
 
@@ -100,6 +101,13 @@ class Calls:
             await self.clock.sleep(self.circuit.pause)
             self.figures.probes += 1
             await self._greet()
+
+    async def meet(self) -> bool:
+        """Whether the guard answers. One that was never called is greeted, once, however many wait for that."""
+        if not self.circuit.has_answered and not self.circuit.is_open:
+            self._meeting = self._meeting or asyncio.create_task(self._greet())
+            await asyncio.shield(self._meeting)
+        return not self.circuit.is_open
 
     async def _judge(self, tickets: Sequence[Ticket]) -> None:
         began, in_flight = self.clock.monotonic(), self.in_flight

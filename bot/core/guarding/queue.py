@@ -108,6 +108,10 @@ class GuardQueue:
         """Whether the guard answered the last call; None before the first."""
         return False if self.is_away else self._circuit.has_answered or None
 
+    async def meet(self) -> bool:
+        """Whether the guard answers; one that was never called is asked. Raises `Broken` when it never will."""
+        return await self._calls.meet()
+
     def is_stood_in_for(self, exchange: Exchange) -> bool:
         """Whether the stand-in can judge all of an exchange."""
         return self._stand_in.can_judge(exchange)

@@ -67,6 +67,9 @@ class HealthMonitor:
     chats: dict[Platform, MessageSource] = field(default_factory=dict)
     works: dict[str, Division] = field(default_factory=dict)
 
+    async def guard_answers(self) -> bool:
+        return await self.queue.meet()
+
     def snapshot(self) -> HealthSnapshot:
         return HealthSnapshot(
             guard=self.queue.guard.version,

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from openai import AsyncOpenAI, AuthenticationError
 
 from adapters.http_api import routes
+from adapters.http_api.admission import Visitor
+from adapters.http_api.wire.problems import Problem
 from bot.core.base.errors import Unavailable
 from bot.core.chat.ports import Connection
 from bot.core.guarding.kinds import HarmKind
@@ -18,6 +21,7 @@ from bot.core.operations.health import HealthMonitor
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, stage
 from tests.builders import DISCORD
 from tests.fakes.chat import ScriptedPlatform
+from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.waiting import until
 
@@ -164,6 +168,31 @@ def test_while_the_guard_is_away_the_answer_is_later_and_what_is_remembered_is_a
     asyncio.run(scenario())
 
 
+def test_a_guard_that_was_never_called_is_asked_once_whether_it_answers(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        guard = ScriptedGuard()
+        async with stage(tmp_path, guard) as api:
+            for _ in range(3):
+                assert (await api.get("/readyz"))[0].status == 200
+            assert guard.count == 1
+
+    asyncio.run(scenario())
+
+
+def test_it_is_not_ready_before_its_guard_has_answered(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        guard = ScriptedGuard()
+        guard.trouble = Unavailable("nobody listens there")
+        async with stage(tmp_path, guard) as api:
+            answer, content = await api.get("/readyz")
+            assert answer.status == 503 and json.loads(content)["error"]["code"] == "guard_away"
+            guard.trouble = None
+            await until(lambda: not api.core.queue.is_away)
+            assert (await api.get("/readyz"))[0].status == 200
+
+    asyncio.run(scenario())
+
+
 def test_it_is_not_ready_while_it_does_not_hear_what_it_is_to_hear(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +262,22 @@ def test_who_asks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
             assert (await api.check("a", key=WRITTEN_OTHER))[0] == 200, "each key has its own share"
 
     asyncio.run(scenario())
+
+
+def test_what_costs_more_than_the_bucket_holds_goes_through_a_full_one() -> None:
+    """One token is spent before anything is read: what is asked for then is never more than the rest."""
+    clock = ManualClock()
+    visitor = Visitor(KEY, 20.0, clock)
+    for _ in range(2):
+        visitor.spend()
+        visitor.spend(101, paid=1)
+        with pytest.raises(Problem) as refused:
+            visitor.spend()
+        clock.jump(timedelta(seconds=int(refused.value.all_headers()["Retry-After"])))
+        visitor.spend()
+        with pytest.raises(Problem) as refused:
+            visitor.spend(101, paid=1)
+        clock.jump(timedelta(seconds=int(refused.value.all_headers()["Retry-After"])))
 
 
 def test_one_key_cannot_take_all_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

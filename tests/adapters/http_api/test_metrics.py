@@ -175,6 +175,9 @@ class Still:
     def standings(self) -> Standings:
         raise AssertionError("nobody is asked")
 
+    async def guard_answers(self) -> bool:
+        raise AssertionError("nobody is asked")
+
     def snapshot(self) -> HealthSnapshot:
         return self.at
 
