@@ -14,32 +14,17 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 from aiohttp import AddrInfoType, ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.core.base.clock import Clock
-from bot.core.incidents.webhooks.webhook import Declined, Heard, Notice, Reception, Unheard, Webhook, key_of
+from bot.core.incidents.webhooks.webhook import Declined, Heard, Notice, Reception, Unheard, Webhook, is_public, key_of
 
 WITHIN = ClientTimeout(total=10.0)
 LOOK_UPS = 8  # at once: a name that takes for ever holds one up
 GONE = 410
-
-#: Where IPv6 hosts are; of those, what stands for an IPv4 address, is handed out to nobody, or is for tests.
-_HOSTS = IPv6Network("2000::/3")
-_NO_HOSTS = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
-
-
-def is_public(address: str) -> bool:
-    """Whether everybody may go there: no machine of ours, of the neighbours or of the house."""
-    found: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
-    if isinstance(found, IPv6Address):
-        return found in _HOSTS and not any(found in network for network in _NO_HOSTS)
-    return found.is_global and not found.is_multicast
 
 
 def signed(secret: str, name: str, at: int, body: bytes) -> dict[str, str]:

@@ -10,8 +10,17 @@ import pytest
 from aiohttp import ClientTimeout, web
 
 from adapters.system_clock import SystemClock
-from adapters.webhooks import WebhookCaller, is_public, signed
-from bot.core.incidents.webhooks.webhook import Declined, Heard, Notice, Reception, Unheard, Webhook, is_address
+from adapters.webhooks import WebhookCaller, signed
+from bot.core.incidents.webhooks.webhook import (
+    Declined,
+    Heard,
+    Notice,
+    Reception,
+    Unheard,
+    Webhook,
+    is_address,
+    is_public,
+)
 from tests.builders import NOW, home
 
 SECRET = "whsec_" + b64encode(bytes(range(32))).decode()
@@ -210,6 +219,19 @@ def test_what_is_told_is_ids_and_nobodys_words() -> None:
         ("https://[::1/", False),
         ("https://bot.example.com/a b", False),
         ("https://bot.example.com/\r\nX: y", False),
+        ("https://127.0.0.1/x", False),
+        ("https://127.0.0.1./x", False),
+        ("https://127.1/x", False),
+        ("https://2130706433/x", False),
+        ("https://10.0.0.1:8443/x", False),
+        ("https://169.254.169.254/", False),
+        ("https://[::1]/", False),
+        ("https://[::ffff:10.0.0.1]/", False),
+        ("https://localhost/x", False),
+        ("https://bot.LOCALHOST./x", False),
+        ("https://1.1.1.1/x", True),
+        ("https://[2606:4700::1111]/", True),
+        ("https://1.bot.example.com/", True),
         ("ftp://bot.example.com/", False),
         ("https://bot.example.com/" + "a" * 500, False),
         ("", False),

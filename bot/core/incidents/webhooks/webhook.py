@@ -4,6 +4,7 @@ import secrets
 from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from bot.core.chat.message import CommunityRef
@@ -11,6 +12,10 @@ from bot.core.chat.message import CommunityRef
 #: Webhooks of one community.
 MOST = 3
 LONGEST_URL = 500  # characters
+
+#: Where IPv6 hosts are; of those, what stands for an IPv4 address, is handed out to nobody, or is for tests.
+_HOSTS = IPv6Network("2000::/3")
+_NO_HOSTS = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
 
 _BEGINNING = "whsec_"  # as the Standard Webhooks specification writes a secret
 
@@ -98,15 +103,34 @@ def key_of(secret: str) -> str:
 
 
 def is_address(url: str) -> bool:
-    """Whether it may be stored: https, and neither a name nor a password before the host. That the host is a public one
-    is seen when it is connected to, every time."""
+    """Whether it may be stored: https, neither a name nor a password before the host, and no host that is plainly not a
+    public one. Where a name leads is seen when it is connected to, every time."""
     try:
         place = urlsplit(url)
         port = place.port
     except ValueError:
         return False
     plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST_URL
-    return plain and place.scheme == "https" and bool(place.hostname) and "@" not in place.netloc and port != 0
+    is_https = plain and place.scheme == "https" and "@" not in place.netloc and port != 0
+    return is_https and _may_be_public(place.hostname or "")
+
+
+def _may_be_public(host: str) -> bool:
+    last = host.rstrip(".").rpartition(".")[2]  # empty where there is no host
+    try:
+        return is_public(host)
+    except ValueError:  # a name, or a number as only some write it
+        return last not in ("", "localhost") and not last.isdecimal()
+
+
+def is_public(address: str) -> bool:
+    """Whether everybody may go there: no machine of ours, of the neighbours or of the house. Raises ValueError."""
+    found: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
+    if isinstance(found, IPv6Address) and found.ipv4_mapped:
+        found = found.ipv4_mapped
+    if isinstance(found, IPv6Address):
+        return found in _HOSTS and not any(found in network for network in _NO_HOSTS)
+    return found.is_global and not found.is_multicast
 
 
 def host_of(url: str) -> str:
