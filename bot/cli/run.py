@@ -76,7 +76,10 @@ async def run(
         places = ", ".join([*titles, *judging, *([f"HTTP ({http})"] if http else ())])
         if remark := reporting.no_pdf(say):
             print(remark, flush=True)
-        print(say("run.begins", platforms=places, database=config.storage.shown), flush=True)
+        begins = say("run.begins", platforms=places, database=config.storage.shown)
+        print(
+            begins if wanted or not http else say("run.opens", listen=http, database=config.storage.shown), flush=True
+        )
         with _stop_signals() as stopping, _reloads(jikimi, say, read_again):
             await jikimi.run(traces.kept if traces else None, stopping)
 

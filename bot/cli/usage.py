@@ -11,6 +11,7 @@ from bot.core.text.catalogue import Texts
 _NO_COMMAND = re.compile(r"No such command '(.*)'\.", re.DOTALL)
 _EXTRA = re.compile(r"Got unexpected extra argument\(s\) \((.*)\)", re.DOTALL)
 _CHOICE = re.compile(r"'([^']*)' is not one of (.*?)\.?$")
+_BOUND = re.compile(r"(greater|less) than or equal to (\S+)")
 _KINDS = {"valid integer": "whole", "valid number": "number"}  # as pydantic and click call them
 
 
@@ -37,6 +38,8 @@ def _why(error: Any, context: Any, say: Texts) -> str:
             why = say("typed.kind", kind=say[f"check.{kind}"]) if kind else message
             if found := _CHOICE.search(message):
                 why = say("check.choice", given=found[1], choices=found[2].replace("'", ""))
+            if found := _BOUND.search(message):
+                why = say(f"typed.{'least' if found[1] == 'greater' else 'most'}", bound=found[2])
             return say("typed.bad", name=name, why=why) if name else why
     if found := _NO_COMMAND.match(message):
         known = difflib.get_close_matches(found[1], context.command.list_commands(context), n=1)

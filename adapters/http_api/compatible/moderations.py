@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticKnownError
 
 from adapters.http_api.wire.problems import Problem
 from adapters.http_api.wire.shapes import (
@@ -33,14 +34,24 @@ class ImagePart(Asked):
     image_url: dict[str, Annotated[str, Field(max_length=LONGEST_TEXT)]]
 
 
+def _given(value: object) -> object:
+    """What is none of the three is said of `input`, and not of each in turn."""
+    if not isinstance(value, str | list):
+        raise PydanticKnownError("string_type")
+    if value == []:
+        raise PydanticKnownError("too_short", {"field_type": "List", "min_length": 1, "actual_length": 0})
+    return value
+
+
 class ModerationRequest(Asked):
     """As OpenAI's moderations endpoint takes it, texts only. Parts of one input are judged as one text."""
 
-    input: (
+    input: Annotated[
         Text
         | Annotated[list[Text], Field(min_length=1, max_length=MOST_INPUTS)]
-        | Annotated[list[TextPart | ImagePart], Field(min_length=1, max_length=MOST_INPUTS)]
-    )
+        | Annotated[list[TextPart | ImagePart], Field(min_length=1, max_length=MOST_INPUTS)],
+        BeforeValidator(_given),
+    ]
     model: Name | None = Field(
         default=None, description="Taken for compatibility and ignored: the configured guard judges."
     )

@@ -7,7 +7,8 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from adapters.http_api.wire.problems import Problem
-from adapters.http_api.wire.shapes import Answered, Asked, CheckAnswer, Name, Text
+from adapters.http_api.wire.reading import plain
+from adapters.http_api.wire.shapes import WHOLE, Answered, Asked, CheckAnswer, Name
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Part
 from bot.core.text.catalogue import Texts
@@ -40,7 +41,7 @@ class _Wanted(Asked):
 
 
 class TextEntry(_Wanted):
-    text: Text = ""
+    text: Annotated[str, WHOLE] = Field(default="", description="20,480 bytes at most.", examples=["안녕하세요"])
     type: Literal["TEXT_TYPE_UNSPECIFIED", "PLAIN_TEXT", "HTML"] = "PLAIN_TEXT"
 
 
@@ -66,11 +67,11 @@ class AnalyzeCommentRequest(_Wanted):
 
     comment: TextEntry
     requested_attributes: Annotated[dict[Name, AttributeParameters], Field(min_length=1, max_length=32)]
-    languages: Annotated[list[Name], Field(max_length=8)] = Field(default=[], description="ko, or left out.")
+    languages: Annotated[list[Name], Field(max_length=8)] = Field(default=[], description="ko alone, or left out.")
     drop_unsupported_attributes: bool = False
     span_annotations: bool = Field(default=False, description="Taken: the one span is the whole comment.")
     client_token: Name | None = Field(default=None, description="Given back.")
-    context: Context | None = Field(default=None, description="Taken and not used, as there.")
+    context: Context | None = Field(default=None, description="Taken and not used, as by Perspective.")
     do_not_store: bool = Field(default=False, description="Taken: nothing is ever stored.")
     session_id: Name | None = None
     community_id: Name | None = Field(default=None, description="Taken and not used: the key speaks for its community.")
@@ -120,7 +121,12 @@ _STATUS = {
     429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE",
 }  # fmt: skip
 _ERROR = "type.googleapis.com/google.commentanalyzer.v1alpha1.Error"
-_TYPES = {"empty": "COMMENT_EMPTY", "too_large": "COMMENT_TOO_LONG", "language": "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE"}
+_TYPES = {
+    "empty": "COMMENT_EMPTY",
+    "too_large": "COMMENT_TOO_LONG",
+    "unread": "COMMENT_TOO_LONG",
+    "language": "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE",
+}
 
 
 def authorization(query: Mapping[str, str], headers: Mapping[str, str]) -> str | None:
@@ -132,15 +138,15 @@ def authorization(query: Mapping[str, str], headers: Mapping[str, str]) -> str |
 def refusal(problem: Problem, say: Texts) -> GoogleErrorAnswer:
     """`error.code` is the status: what they do not know is a request that is not right."""
     code = problem.status if problem.status in _STATUS else 400
+    message = say["api.unauthorized_there"] if problem.code == "unauthorized" else problem.sentence(say)
     details: list[dict[str, Any]] = []
     if kind := _TYPES.get(problem.code):
         details.append({"@type": _ERROR, "errorType": kind})
         if problem.code == "language":
             details[0]["languageNotSupportedByAttributeError"] = {"attribute": problem.param}
     elif problem.param:
-        violation = {"field": problem.param, "description": problem.code}
+        violation = {"field": problem.param, "description": message}
         details.append({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]})
-    message = say(f"api.{problem.code}", **problem.facts)
     return GoogleErrorAnswer(error=GoogleError(code=code, message=message, status=_STATUS[code], details=details))
 
 
@@ -149,10 +155,12 @@ def expect_offered(asked: AnalyzeCommentRequest) -> None:
     if not asked.comment.text.strip():
         raise Problem("empty", param="comment.text", facts={"param": "comment.text"})
     if len(asked.comment.text.encode()) > LONGEST_COMMENT:
-        raise Problem("too_large", param="comment.text", facts={"most": LONGEST_COMMENT})
-    if not asked.drop_unsupported_attributes and not asked.requested_attributes.keys() <= ATTRIBUTES.keys():
-        raise Problem("attribute", param="requestedAttributes", facts={"known": ", ".join(ATTRIBUTES)})
-    if asked.languages and not any(one.lower().partition("-")[0] == LANGUAGE for one in asked.languages):
+        raise Problem("too_large", param="comment.text", facts={"most": LONGEST_COMMENT, "unit": "bytes"})
+    strange = asked.requested_attributes.keys() - ATTRIBUTES.keys()
+    if strange and not asked.drop_unsupported_attributes:
+        facts = {"given": plain(min(strange)), "known": ", ".join(ATTRIBUTES)}
+        raise Problem("attribute", param="requestedAttributes", facts=facts)
+    if not all(one.lower().partition("-")[0] == LANGUAGE for one in asked.languages):
         raise _not_offered(next((name for name in asked.requested_attributes if name in ATTRIBUTES), "TOXICITY"))
 
 

@@ -135,7 +135,10 @@ def _components() -> dict[str, Any]:
                 "schema": {"type": "string"},
             },
             "RetryAfter": {"description": "In seconds.", "required": True, "schema": {"type": "integer"}},
-            "Limit": {"description": "How many requests may come at once.", "schema": {"type": "integer"}},
+            "Limit": {
+                "description": "How many requests may come at once: 32 more than in a second.",
+                "schema": {"type": "integer"},
+            },
             "Remaining": {"description": "How many of these are left.", "schema": {"type": "integer"}},
             "Reset": {"description": "In how many seconds all are there again.", "schema": {"type": "integer"}},
         },
@@ -183,11 +186,13 @@ def _analyze() -> dict[str, Any]:
     """Errors are in Google's shape; what is too large, late or of another type is a bad request there."""
     summary = "The same in the shape of Google's Perspective API"
     operation = _judging("analyze", summary, _json_body(AnalyzeCommentRequest), AnalyzeCommentResponse)
-    kept = ("400", "401", "429", "500", "503")
+    kept = ("400", "401", "403", "429", "500", "503")
     refused = {status: operation["responses"][status] for status in kept}
     for answer in refused.values():
         answer["content"] = {"application/json": {"schema": _schema(GoogleErrorAnswer)}}
     return operation | {
+        "description": "The key may also be sent as `key=` in the address or in the header X-Goog-Api-Key. What could "
+        "not be judged is a 400, which says nothing about the comment.",
         "security": [{"key": []}, {"googleHeader": []}, {"googleQuery": []}],
         "responses": {"200": operation["responses"]["200"], **refused},
     }
@@ -235,8 +240,9 @@ def _webhooks() -> dict[str, Any]:
         "post": {
             "operationId": "addWebhook",
             "summary": "Be told of the community's incidents",
-            "description": "Takes a key with the scope webhooks. Requests come signed (standardwebhooks.com), at least "
-            "once, and for a day again until they are answered with 2xx; redirects are not followed.",
+            "description": "Takes a key with the scope webhooks. Incidents are those of the community's chat: what is "
+            "asked here opens none. Requests come signed (standardwebhooks.com), at least once, and for a day again "
+            "until they are answered with 2xx; redirects are not followed.",
             "requestBody": _json_body(WebhookRequest),
             "responses": {"200": _answer("Added", WebhookMade, **_SHARE), **_taking_errors()},
         },

@@ -94,7 +94,7 @@ def _operations(paths: Mapping[str, Any]) -> Iterator[Operation]:
             yield Operation(
                 name=one["operationId"],
                 method=method.upper(),
-                path=path,
+                path=path + "".join(f"?{one['name']}=…" for one in one.get("parameters", ())),
                 summary=one["summary"],
                 meaning=one.get("description", ""),
                 takes_a_key=one.get("security") != [],

@@ -21,8 +21,8 @@ from adapters.http_api.wire.shapes import (
 )
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
-from bot.core.chat.message import Author, Message, MessageRef
-from bot.core.guarding.verdict import Part, Unscreened, Verdict, rounded
+from bot.core.chat.message import MOST_READ, Author, Message, MessageRef
+from bot.core.guarding.verdict import TOO_LONG, Part, Unscreened, Verdict, rounded
 from bot.core.incidents.feedback import Listener, said_in
 from bot.core.moderation.recent import RecentActivity
 from bot.core.moderation.rulings import Rulings
@@ -223,7 +223,8 @@ def facts_of(
 def expect_verdict(decided: Decisions) -> None:
     """Raises Problem where nobody can say whether it is safe."""
     if flagged(decided) is None:
-        raise Problem("unscreened", facts={"reason": _unscreened(decided)})
+        reason = _unscreened(decided)
+        raise Problem("unread" if reason == TOO_LONG else "unscreened", facts={"reason": reason, "most": MOST_READ})
 
 
 def _unscreened(decided: Decisions) -> str | None:

@@ -111,7 +111,7 @@ class Stream:
                 piece = parsed(line, StreamPiece).piece
                 text, grown_at = text + piece, self.clock.monotonic() if piece else grown_at
                 if len(text) > LONGEST_TEXT:
-                    raise Problem("too_large", facts={"most": LONGEST_TEXT})
+                    raise Problem("too_large", facts={"most": LONGEST_TEXT, "unit": "characters"})
                 if len(text) - seen < max(STEP, len(text) // 8):
                     continue
             elif line is not None and not fresh:

@@ -32,6 +32,7 @@ PROBLEMS: Mapping[str, tuple[int, Kind]] = {
     "wrong_type": (415, "invalid_request_error"),
     "empty": (422, "invalid_request_error"),
     "unscreened": (422, "unavailable_error"),
+    "unread": (422, "unavailable_error"),
     "too_many": (429, "rate_limit_error"),
     "too_many_at_once": (429, "rate_limit_error"),
     "failed": (500, "unavailable_error"),
@@ -58,11 +59,14 @@ class Problem(Exception):
     def status(self) -> int:
         return PROBLEMS[self.code][0]
 
-    def answer(self, say: Texts, request_id: str) -> ErrorAnswer:
+    def sentence(self, say: Texts) -> str:
         facts = {name: say.why(fact) if isinstance(fact, BotError | str) else fact for name, fact in self.facts.items()}
+        return say(f"api.{self.code}", **facts)
+
+    def answer(self, say: Texts, request_id: str) -> ErrorAnswer:
         error = ErrorShape(
             code=self.code,
-            message=say(f"api.{self.code}", **facts),
+            message=self.sentence(say),
             type=PROBLEMS[self.code][1],
             param=self.param,
         )

@@ -62,6 +62,7 @@ def wanted(headers: Mapping[str, str]) -> Texts | None:
     return next((texts(language) for weight, language in ranked if language in LANGUAGES and weight > 0), None)
 
 
+_NO_TIME = "it must be a time like 2026-09-01T12:00:00+09:00"
 #: What pydantic calls it -> what is said of it.
 _WRONG = {
     "missing": "it is missing",
@@ -84,6 +85,9 @@ _WRONG = {
     "greater_than_equal": "it is less than {ge}",
     "literal_error": "it must be one of {expected}",
     "enum": "it must be one of {expected}",
+    "timezone_aware": "a time zone is missing",
+    "datetime_type": _NO_TIME,
+    "value_error": _NO_TIME,
 }
 
 
@@ -99,10 +103,17 @@ def parsed(content: bytes, shape: type[Asked]) -> Asked:
         return shape.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        known = _WRONG.get(first["type"])
-        why = BotError(known, **first.get("ctx", {})) if known else first["msg"]
-        place = [str(part) if _A_NAME.fullmatch(str(part)) else "…" for part in first["loc"]]
+        facts = first.get("ctx", {})
+        if "expected" in facts:
+            facts["expected"] = facts["expected"].replace(" or ", ", ")
+        why = BotError(_WRONG.get(first["type"], "it is something else"), **facts)
+        place = [plain(str(part)) for part in first["loc"]]
         raise Problem("invalid", param=".".join(place) or None, facts={"why": why}) from None
+
+
+def plain(name: str) -> str:
+    """As it may be repeated to whoever has sent it."""
+    return name if _A_NAME.fullmatch(name) else "…"
 
 
 def _expect(headers: Mapping[str, str], wanted: Sequence[str]) -> None:
@@ -114,7 +125,7 @@ def _expect(headers: Mapping[str, str], wanted: Sequence[str]) -> None:
 async def _body(request: Request) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MOST_BYTES:
-        raise Problem("too_large", facts={"most": MOST_BYTES})
+        raise Problem("too_large", facts={"most": MOST_BYTES, "unit": "bytes"})
     body = bytearray()
     try:
         async with asyncio.timeout(WITHIN):
@@ -124,7 +135,7 @@ async def _body(request: Request) -> bytes:
                     raise Left
                 body += message.get("body", b"")
                 if len(body) > MOST_BYTES:
-                    raise Problem("too_large", facts={"most": MOST_BYTES})
+                    raise Problem("too_large", facts={"most": MOST_BYTES, "unit": "bytes"})
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
@@ -166,7 +177,7 @@ class Lines:
                     raise Left
                 line, found, rest = self._buffer.partition(b"\n")
                 if self._taken + len(line) > MOST_BYTES:
-                    raise Problem("too_large", facts={"most": MOST_BYTES})
+                    raise Problem("too_large", facts={"most": MOST_BYTES, "unit": "bytes"})
                 if found or (self._ended and line):
                     self._buffer = rest
                     self._taken += len(line) + len(found)

@@ -16,9 +16,8 @@ def _without_half_characters(value: object) -> object:
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
 
 
-Text = Annotated[
-    str, BeforeValidator(_without_half_characters), Field(max_length=LONGEST_TEXT, examples=["안녕하세요"])
-]
+WHOLE = BeforeValidator(_without_half_characters)
+Text = Annotated[str, Field(max_length=LONGEST_TEXT, examples=["안녕하세요"]), WHOLE]
 
 
 def _moment(value: object) -> object:
@@ -27,7 +26,7 @@ def _moment(value: object) -> object:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
-Name = Annotated[str, BeforeValidator(_without_half_characters), Field(max_length=200)]
+Name = Annotated[str, Field(max_length=200), WHOLE]
 
 
 class Asked(BaseModel):
@@ -58,7 +57,7 @@ class _Said(Asked):
 class RecentShape(Asked):
     """What the same author said in the same channel before."""
 
-    text: Annotated[Text, Field(max_length=LONGEST_RECENT)]
+    text: Annotated[str, Field(max_length=LONGEST_RECENT, examples=["안녕하세요"]), WHOLE]
     sent_at: Moment | None = Field(default=None, description="With a time zone; left out: just now.")
 
 
@@ -87,7 +86,7 @@ class FeedbackRequest(Asked):
 
 
 class BatchRequest(Asked):
-    """Several checks at once; each costs what it costs alone."""
+    """Several checks at once; each costs what it costs alone. Where one has no text, none is judged."""
 
     checks: Annotated[list[CheckRequest], Field(min_length=1, max_length=MOST_INPUTS)]
 

@@ -83,6 +83,8 @@ async def create(
 ) -> None:
     from bot.app import chats, operations, tools
 
+    if not name.strip():
+        raise Broken(say["keys.no_name"])
     known = (*(one.platform for one in chats.NETWORKS), API)
     if platform is not None and platform not in known:
         raise Broken(say("run.unknown_platform", name=platform, names=", ".join(known)))

@@ -1,6 +1,7 @@
 """What is asked over the HTTP API beside a text, and what is told beside a verdict."""
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,16 +11,19 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError
 
 from adapters.http_api.compatible.moderations import OPENAI_CATEGORIES
+from adapters.http_api.judging.deciding import past_of
 from adapters.http_api.wire.reading import wanted
+from adapters.http_api.wire.shapes import CheckRequest
 from adapters.system_clock import SystemClock
+from bot.config import Config
 from bot.core.guarding.kinds import HarmKind
-from bot.core.guarding.verdict import GuardVersion, Unscreened
+from bot.core.guarding.verdict import NOTHING_TO_JUDGE, GuardVersion, Unscreened
 from bot.core.incidents.incident import Settlement
 from bot.core.incidents.review import Call
 from bot.core.moderators.desk import CoreDesk
 from bot.core.rules.actions import Flag
 from bot.core.rules.conditions import Explanation
-from bot.core.rules.decision import Finding
+from bot.core.rules.decision import Finding, decide
 from storage.database import Database
 from storage.flow.inbox import SqlInbox
 from tests.adapters.http_api.stage import KEY, WRITTEN, WRITTEN_OTHER, stage
@@ -113,6 +117,44 @@ def test_the_field_that_is_wrong_is_named(tmp_path: Path) -> None:
             for hidden in ("비밀", "a secret", "x" * 41):
                 _, content = await api.post("/v1/check", {"prompt": "a", hidden: "b"})
                 assert content["error"]["param"] == "…"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param", "why"),
+    [
+        ("/v1/check", {"prompt": "a", "recent": [{"text": "가" * 501}]}, "recent.0.text", "500자를 넘습니다"),
+        ("/v1/check", {"prompt": "가" * 100_001}, "prompt", "100,000자를 넘습니다"),
+        ("/v1/check", {"prompt": "a", "author": {"joined_at": "2026-01-01T00:00:00"}}, "author.joined_at", "시간대"),
+        ("/v1/check", {"prompt": "a", "author": {"joined_at": "어제"}}, "author.joined_at", "같은 시각"),
+        ("/v1/check", {"prompt": "a", "author": {"joined_at": 5}}, "author.joined_at", "같은 시각"),
+        ("/v1/feedback", {"code": "a", "verdict": "bad"}, "verdict", "'right', 'wrong'"),
+        ("/v1/moderations", {"input": []}, "input", "비어 있습니다"),
+        ("/v1/moderations", {"input": 5}, "input", "글이어야 합니다"),
+    ],
+)
+def test_what_is_wrong_with_it_is_said_in_the_readers_words(
+    tmp_path: Path, path: str, body: dict[str, Any], param: str, why: str
+) -> None:
+    async def scenario() -> None:
+        async with stage(tmp_path) as api:
+            refused, content = await api.post(path, body)
+            message = content["error"]["message"]
+            assert refused.status == 400 and content["error"]["param"] == param
+            assert why in message and "Input" not in message and "어제" not in message
+
+    asyncio.run(scenario())
+
+
+def test_of_a_text_that_is_too_long_to_be_read_whole_it_is_said_how_long_it_may_be(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stage(tmp_path) as api:
+            status, answer = await api.check("가 " * 10_001)
+            assert status == 422 and "20,000자" in answer["error"]["message"]
+            assert answer["unscreened"].startswith("too long")
+            status, answer = await api.check("금지어 " + "가 " * 10_001)
+            assert status == 200 and answer["flagged"] is True
 
     asyncio.run(scenario())
 
@@ -221,6 +263,17 @@ def test_rules_that_look_back_see_what_was_said_before(tmp_path: Path) -> None:
                 assert refused.status == 400 and content["error"]["param"].startswith("recent")
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_flood_that_the_page_shows_is_one_by_the_rules_that_ship(language: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / language / "http-api.md").read_text("utf-8")
+    (shown,) = re.findall("```json\n(.*?)```", page, re.DOTALL)
+    asked = CheckRequest.model_validate_json(shown)
+    said = message(text=asked.prompt)
+    past = past_of(said, asked.recent)
+    found = decide(said, NOTHING_TO_JUDGE, Config().policy, at=said.sent_at, past=past).findings
+    assert [one.rule for one in found if one.matched] == ["flood"]
 
 
 def test_what_came_before_costs_a_share_too(tmp_path: Path) -> None:

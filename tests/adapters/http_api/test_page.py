@@ -24,6 +24,7 @@ def test_the_page_is_served_in_the_language_that_is_asked_for(tmp_path: Path) ->
             assert '<html lang="ko">' in text and "<script" not in text
             for path in described("en")["paths"]:
                 assert f"<code>{path}</code>" in text, path
+            assert "<code>/v1/webhooks?id=…</code>" in text and "X-Goog-Api-Key" in text
             for one in described("en")["components"]["schemas"]:
                 assert f'id="{one}"' in text, one
 

@@ -73,6 +73,7 @@ def test_a_key_may_stand_in_the_address_and_is_never_logged(tmp_path: Path, caps
             for wrong in (None, "jikimi_a1_wrong"):
                 status, content = await analyze(api, asked("나쁜 말"), key=wrong)
                 assert status == 401 and content["error"]["status"] == "UNAUTHENTICATED"
+                assert all(name in content["error"]["message"] for name in ("key=", "X-Goog-Api-Key", "Bearer"))
 
     asyncio.run(scenario())
     log = "".join(capsys.readouterr())
@@ -95,6 +96,13 @@ def test_what_is_not_offered_is_refused_or_on_request_left_out(tmp_path: Path) -
         async with stage(tmp_path, ScriptedGuard({"글": judged(abuse=0.9), "다른 글": 0.8})) as api:
             status, content = await analyze(api, asked("글", "TOXICITY", "FLIRTATION"))
             assert status == 400 and "SEVERE_TOXICITY" in content["error"]["message"]
+            assert "FLIRTATION" in content["error"]["message"]
+            (violation,) = content["error"]["details"][0]["fieldViolations"]
+            assert violation == {"field": "requestedAttributes", "description": content["error"]["message"]}
+            status, content = await analyze(api, asked("글", "secret words"))
+            assert status == 400 and "secret" not in content["error"]["message"]
+            assert (await analyze(api, asked("글", languages=["ko", "en"])))[0] == 400
+            assert (await analyze(api, asked("글", languages=["ko-KR"])))[0] == 200
             status, content = await analyze(api, asked("글", "INSULT", languages=["fr"]))
             (detail,) = content["error"]["details"]
             assert status == 400 and detail["errorType"] == "LANGUAGE_NOT_SUPPORTED_BY_ATTRIBUTE"
@@ -116,6 +124,7 @@ def test_what_is_not_offered_is_refused_or_on_request_left_out(tmp_path: Path) -
     [
         (asked(" "), "COMMENT_EMPTY"),
         (asked("가" * 7000), "COMMENT_TOO_LONG"),
+        (asked("가" * 100_001), "COMMENT_TOO_LONG"),
         ({"comment": {"text": "a"}}, None),
         (asked("a") | {"requestedAttributes": {}}, None),
         (asked("a") | {"unknown": 1}, None),

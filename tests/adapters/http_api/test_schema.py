@@ -79,6 +79,7 @@ def test_the_document_names_every_route_and_status(tmp_path: Path) -> None:
                 answers = document["paths"][path]["post"]["responses"]
                 assert set(answers) >= {"200", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503"}
                 assert "Retry-After" in answers["503"]["headers"]
+            assert "403" in document["paths"]["/v1alpha1/comments:analyze"]["post"]["responses"]
             null = document["components"]["schemas"]["UnscreenedAnswer"]["properties"]["flagged"]
             assert null["type"] == "null", "unscreened is its own answer"
 

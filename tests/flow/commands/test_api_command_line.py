@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiohttp import web
 from typer.testing import CliRunner, Result
 
 from adapters.system_clock import SystemClock
@@ -84,7 +85,7 @@ def test_keys_are_made_listed_and_revoked_while_it_runs(
                 await asyncio.sleep(0.2)
             assert await status(first) == 200
             process.send(signal.SIGTERM)
-            assert await process.ended() == 0 and "HTTP" in process.stdout
+            assert await process.ended() == 0 and "The HTTP API listens at 127.0.0.1:" in process.stdout
             for key in (first, second["key"]):
                 assert key.split("_", 2)[2] not in process.stdout + process.stderr
             again = await asyncio.to_thread(keys, tmp_path, "revoke", second["id"], language="en")
@@ -108,6 +109,9 @@ def test_a_key_is_for_a_community_that_there_is(tmp_path: Path) -> None:
     assert "아직 키가 없습니다" in keys(tmp_path, "list").stdout
     done = keys(tmp_path, "create", "bot", "--community", "12345", language="en")
     assert isinstance(done.exception, Broken) and "no community 12345" in str(done.exception)
+    for nameless in ("", "  "):
+        assert "이름" in str(keys(tmp_path, "create", nameless).exception)
+    assert "아직 키가 없습니다" in keys(tmp_path, "list").stdout
 
     async def settle(*communities: Community) -> None:
         async with Database.open(sqlite_in(tmp_path), SystemClock()) as database:
@@ -161,11 +165,11 @@ def test_the_example_guards_a_bot(tmp_path: Path) -> None:
     url = configured(tmp_path)
     key = keys(tmp_path, "create", "예제").stdout.strip()
 
-    def talk(address: str) -> list[str]:
+    def talk(address: str, secret: str = key) -> list[str]:
         said = subprocess.run(
             [sys.executable, ROOT / "docs" / "guarded_bot.py"],
-            input="안녕하세요\n시1발 진짜 뒤질래?\n죽고 싶어\n\n",
-            env={**os.environ, "JIKIMI_URL": address, "JIKIMI_KEY": key, "PYTHONUTF8": "1"},
+            input="안녕하세요\n시1발 진짜 뒤질래?\n죽고 싶어",
+            env={**os.environ, "JIKIMI_URL": address, "JIKIMI_KEY": secret, "PYTHONUTF8": "1"},
             capture_output=True, text=True, encoding="utf-8", timeout=60, check=True,
         )  # fmt: skip
         return said.stdout.splitlines()
@@ -173,11 +177,34 @@ def test_the_example_guards_a_bot(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(tmp_path, url):
             greeted, refused, cared = await asyncio.to_thread(talk, url)
+            strange = await asyncio.to_thread(talk, url, "wrong")
         assert greeted == "‘안녕하세요’ 말씀이시군요!" and refused == "그 말에는 답하지 않을게요."
         assert "109" in cared, "who is desperate is met with care, not with a refusal"
-        assert await asyncio.to_thread(talk, url) == [refused] * 3, "what nobody has judged is not said"
+        (later,) = set(strange)
+        assert "109" in later and later not in (refused, cared), (
+            "what nobody has judged is not said, and nobody rebuffed"
+        )
+        assert await asyncio.to_thread(talk, url) == [later] * 3
+        for odd in ("<html>", "{}", "[]", '{"harm": null}'):
+            async with _answering(odd) as elsewhere:
+                assert await asyncio.to_thread(talk, elsewhere) == [later] * 3, odd
 
     asyncio.run(scenario())
+
+
+@asynccontextmanager
+async def _answering(body: str) -> AsyncIterator[str]:
+    """A server that says this to whatever it is asked."""
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        return web.Response(text=body)
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield f"http://127.0.0.1:{port}"
+    await runner.cleanup()
 
 
 def test_the_benchmark_reports_both_and_the_ratio(tmp_path: Path) -> None:
@@ -218,7 +245,7 @@ def test_a_webhook_is_made_listed_and_removed_by_the_operator(tmp_path: Path) ->
     (listed,) = json.loads(webhooks("list", "--json").stdout)
     assert (listed["host"], listed["community"], listed["stopped_at"]) == ("bot.example.com", "7", None)
     assert "보내는 중" in webhooks("list").stdout
-    for wrong in ("http://bot.example.com/", "https://me:word@bot.example.com/"):
+    for wrong in ("http://bot.example.com/", "https://me:word@bot.example.com/", "https://localhost/x"):
         refused = webhooks("create", wrong, "--community", "7", "--platform", "discord")
         assert isinstance(refused.exception, Broken)
     assert isinstance(webhooks("create", "https://a.example/", "--community", "nowhere").exception, Broken)

@@ -175,6 +175,7 @@ def test_a_command_line_that_cannot_be_read_is_told_so_in_the_users_language(
         (["judge"], say("typed.missing", name="'text'")),
         (["judge", "오늘", "저녁"], say("typed.extra", given="저녁")),
         (["run", "--role", "boss"], say("check.choice", given="boss", choices="chat, guard, act, report, api, all")),
+        (["keys", "create", "x", "--days", "0"], say("typed.bad", name="'--days'", why=say("typed.least", bound=1))),
         (["bench", "flow", "--messages", "many"], say("typed.kind", kind=say["check.whole"])),
     ):
         assert typed_in(["--lang", language, *words]) == 2
