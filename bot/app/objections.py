@@ -127,8 +127,11 @@ async def _networks(config: Config, say: Texts) -> AsyncIterator[Found]:
         if is_off(operations.clock().now(), theirs):
             of = say[f"{network.platform}.title"]
             yield Found("clock", State.ILL, say("doctor.clock", of=of), say["doctor.clock_remedy"])
-        async for found in network.examine([one for one in known if one.platform == network.platform], say):
+        theirs_here = [one for one in known if one.platform == network.platform]
+        async for found in network.examine(theirs_here, say):
             yield found
+        if number := sum(one.left_at is None and one.moderators_channel is None for one in theirs_here):
+            yield Found(network.platform, State.ODD, say("doctor.no_room", number=number), say["doctor.no_room_remedy"])
 
 
 async def _known(config: Config) -> list[Community]:

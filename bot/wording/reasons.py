@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from math import floor
 
-from bot.core.rules.actions import AWAY, DEFECT, Action
+from bot.core.rules.actions import AWAY, DEFECT, NO_ROOM, Action
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
@@ -37,6 +37,8 @@ def refusal(reason: str, say: Texts) -> str:
     """Why an action was refused, or given up."""
     if reason == AWAY:
         return say["outcome.away"]
+    if reason == NO_ROOM:
+        return say["outcome.no_room"]
     if reason.startswith(DEFECT):
         return say("outcome.defect", name=reason.removeprefix(DEFECT))
     return say.as_noted(reason)

@@ -13,13 +13,13 @@ from bot.core.guarding.verdict import GuardVersion, Route, Verdict
 from bot.core.incidents.incident import PlannedAction, Settlement
 from bot.core.operations.division import Division
 from bot.core.operations.outside.standing import Standings
-from bot.core.rules.actions import Outcome
+from bot.core.rules.actions import NO_ROOM, Outcome, Refused
 
 
 @dataclass(slots=True, kw_only=True)
 class FlowFigures:
-    """Messages and actions. `routes` counts the verdicts of a cascade, `actions` by kind of action and of outcome;
-    `lag`: from when messages were sent until they were decided about."""
+    """Messages and actions. `routes` counts the verdicts of a cascade, `actions` by kind of action and of outcome (or
+    NO_ROOM); `lag`: from when messages were sent until they were decided about."""
 
     settled: int = 0
     incidents: int = 0
@@ -94,4 +94,5 @@ class HealthMonitor:
         )
 
     def done(self, planned: PlannedAction, outcome: Outcome) -> None:
-        self.flow.actions[planned.action.kind, outcome.kind] += 1
+        shown = not (isinstance(outcome, Refused) and outcome.reason == NO_ROOM)
+        self.flow.actions[planned.action.kind, outcome.kind if shown else NO_ROOM] += 1

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.core.reporting.report import Report
-from bot.core.rules.actions import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,10 @@ def _changed(report: Report) -> Sentence:
 
 def _needs(report: Report) -> Sentence:
     backlog = report.figures.backlog
-    if refused := report.failed(Refused.kind):
-        return Sentence("needs_permission", {"count": sum(line.count for line in refused)})
+    if report.refused:
+        return Sentence("needs_permission", {"count": report.refused})
+    if report.unshown:
+        return Sentence("needs_room", {"count": report.unshown})
     if backlog.count and backlog.since:
         days = (report.figures.end - backlog.since).days
         return Sentence("needs_review" if days else "needs_review_new", {"count": backlog.count, "days": days})

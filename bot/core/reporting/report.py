@@ -16,6 +16,7 @@ from bot.core.reporting.figures import Entry, Figures, Totals
 from bot.core.reporting.periods import Period
 from bot.core.reporting.rankings import Line, ranking
 from bot.core.reporting.shares import Change, Share
+from bot.core.rules.actions import NO_ROOM, Refused
 
 #: How many periods before this one make the mean.
 EARLIER = 4
@@ -110,6 +111,16 @@ class Report:
         """Why the platform refused actions (`Refused.kind`), or which may or may not be done (`Unconfirmed.kind`)."""
         actions = ((action, entry.id) for entry in self.figures.entries for action in entry.actions)
         return ranking((action.reason or action.kind, number) for action, number in actions if action.state == state)
+
+    @property
+    def refused(self) -> int:
+        """Actions that the platform refused."""
+        return sum(line.count for line in self.failed(Refused.kind) if line.name != NO_ROOM)
+
+    @property
+    def unshown(self) -> int:
+        """What was to be shown to moderators who have chosen no place for it."""
+        return sum(line.count for line in self.failed(Refused.kind) if line.name == NO_ROOM)
 
     @cached_property
     def advice(self) -> tuple[Advice, ...]:

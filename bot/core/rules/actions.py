@@ -272,8 +272,8 @@ class Gone:
 
 
 #: Why we gave an action up: its platform was away for too long; or it always failed, and then this and the name of what
-#: was raised.
-AWAY, DEFECT = "away", "defect: "
+#: was raised. Or nobody has chosen where moderators are shown anything.
+AWAY, DEFECT, NO_ROOM = "away", "defect: ", "no_room"
 
 
 @dataclass(frozen=True, slots=True)

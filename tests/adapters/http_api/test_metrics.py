@@ -25,7 +25,7 @@ from bot.core.guarding.verdict import Exchange, Route, Unscreened, Verdict
 from bot.core.incidents.incident import PlannedAction
 from bot.core.operations.health import FlowFigures, HealthMonitor, HealthSnapshot
 from bot.core.operations.outside.standing import Backlog, Standings
-from bot.core.rules.actions import Delete, Done, Refused
+from bot.core.rules.actions import NO_ROOM, Delete, Done, Refused
 from bot.core.rules.policy import Reason
 from tests.adapters.http_api.stage import free_port, stage
 from tests.builders import DISCORD, message, settlement
@@ -104,11 +104,13 @@ def test_flow_cascade_and_replicas(tmp_path: Path) -> None:
             )  # fmt: skip
             health_source.done(planned, Done())
             health_source.done(planned, Refused("no permission"))
+            health_source.done(planned, Refused(NO_ROOM))
             text = (await api.get("/metrics"))[1]
             read = values(text)
             assert read["jikimi_inbox_settled_total"] == 2 and read["jikimi_incidents_total"] == 1
             assert read["jikimi_actions_total{kind=delete,outcome=done}"] == 1
             assert read["jikimi_actions_total{kind=delete,outcome=refused}"] == 1
+            assert read["jikimi_actions_total{kind=delete,outcome=no_room}"] == 1, "no right of the bot is missing"
             assert read["jikimi_cascade_total{route=skipped}"] == 1
             assert read["jikimi_replica_circuit{server=127.0.0.1:9,state=closed}"] == 1
             assert "password" not in text

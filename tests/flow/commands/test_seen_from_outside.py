@@ -9,19 +9,26 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
+from adapters.system_clock import SystemClock
+from bot.app.chats import NETWORKS
+from bot.app.keeping import sealing
 from bot.app.objections import checkup
 from bot.cli.app import build
 from bot.cli.operations.doctor import doctor
 from bot.cli.operations.status import _works, status
-from bot.config import Config, HttpSettings, StorageSettings
+from bot.config import Config, HttpSettings, StorageSettings, load
 from bot.core.base.errors import Unavailable
 from bot.core.chat.ports import Connection
+from bot.core.communities.community import Community
 from bot.core.operations.health import HealthMonitor
 from bot.core.operations.outside.checkup import Found, State
 from bot.core.text.catalogue import LANGUAGES, texts
+from storage.database import Database
+from storage.settings.communities import SqlCommunities
 from tests.adapters.http_api.stage import free_port, stage
-from tests.builders import DISCORD, message
+from tests.builders import DISCORD, TELEGRAM, message, put_settings
 from tests.fakes.chat import ScriptedPlatform
+from tests.servers.databases import sqlite_in
 
 
 def configured(folder: Path, port: int) -> Config:
@@ -99,6 +106,27 @@ def test_the_doctor_makes_nothing_and_says_what_is_wrong(
     told = json.loads(done.stdout)
     assert done.exit_code == 1 and told["well"] is False
     assert {one["part"] for one in told["found"] if one["state"] == "ill"} == {"database"}
+
+
+def test_the_doctor_counts_who_can_be_shown_nothing(tmp_path: Path) -> None:
+    """Rights alone do not help where no moderators' channel has been chosen."""
+    nobody = f"http://127.0.0.1:{free_port()}"
+    file = tmp_path / "config.toml"
+    url = sqlite_in(tmp_path)
+    file.write_text(f"[storage]\nurl = '{url}'\nkeys = ''\n[telegram]\ntoken = '12:SESAME'\napi_url = '{nobody}'\n")
+    file.chmod(0o600)
+
+    config, clock = load(file, texts("en"), NETWORKS, {}), SystemClock()
+
+    async def settle() -> None:
+        async with Database.open(url, clock, sealing(config, clock)) as database:
+            for number, room in enumerate(("-9", None, None)):
+                there = Community(platform=TELEGRAM, id=f"-{number}", name="모임", moderators_channel=room)
+                await put_settings(SqlCommunities(database), there)
+
+    asyncio.run(settle())
+    told = [one.told for one in asyncio.run(looked_at(config)) if one.part == TELEGRAM]
+    assert texts("en")("doctor.no_room", number=2) in told
 
 
 def test_the_doctor_loads_no_second_model_into_a_card(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from bot.core.reporting.headline import headline
 from bot.core.reporting.periods import parse
 from bot.core.reporting.report import compose
 from bot.core.reporting.shares import Change, Share, course
+from bot.core.rules.actions import NO_ROOM
 
 PERIOD = parse("2026-W47", "Asia/Seoul")
 
@@ -50,6 +51,9 @@ def test_the_sentences_follow_the_figures() -> None:
     assert codes(figures(entry(1)), Totals(seen=9, flagged=3)) == ["happened", "fewer", "needs_nothing"]
     assert codes(figures(entry(1)), Totals(seen=9, flagged=40)) == ["happened", "fewer_percent", "needs_nothing"]
     assert codes(figures(entry(1, state="refused")), Totals(seen=9, flagged=1))[1:] == ["same", "needs_permission"]
+    nowhere = replace(entry(1), actions=(ActionRecord("flag", "refused", NO_ROOM),))
+    assert codes(figures(nowhere), Totals(seen=9, flagged=1))[1:] == ["same", "needs_room"], "no right is missing"
+    assert codes(figures(nowhere, entry(2, state="refused")))[2] == "needs_permission"
     waiting = replace(figures(), backlog=Backlog(count=1, oldest=1, since=PERIOD.start))
     assert codes(waiting)[2] == "needs_review"
     fresh = Backlog(count=1, oldest=1, since=PERIOD.end - timedelta(hours=1))

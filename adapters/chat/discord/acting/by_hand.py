@@ -18,7 +18,7 @@ from bot.core.base.errors import Unavailable
 from bot.core.incidents.case import Case, CaseKind, Sanction
 from bot.core.incidents.incident import PlannedAction
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Ban, Done, Gone, Kick, Outcome, Refused, Timeout, Unsanction
+from bot.core.rules.actions import NO_ROOM, Ban, Done, Gone, Kick, Outcome, Refused, Timeout, Unsanction
 from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
 from bot.wording.answered import objected
 
@@ -111,7 +111,7 @@ class ByHand:
             return await self._raids.show(planned, case, say)
         community = planned.message.community
         if (channel := self.desk.community(community).moderators_channel) is None:
-            return Refused("discord.no_channel")
+            return Refused(NO_ROOM)
         here, timezone = self.client.get_guild(int(community.id)), self.desk.schedule(community).timezone
         told = objected(case, GuildManner(texts_on("discord", planned.language), timezone, self.clock.now(), here))[
             :LONGEST

@@ -17,7 +17,7 @@ from bot.core.chat.message import CommunityRef, Message
 from bot.core.incidents.card import Button, press_id
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import Call
-from bot.core.rules.actions import Delete, Done, Escalate, Flag, Outcome, Refused
+from bot.core.rules.actions import NO_ROOM, Delete, Done, Escalate, Flag, Outcome, Refused
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Finding
 from bot.core.rules.policy import Watch
@@ -300,7 +300,7 @@ def test_without_a_moderators_channel_a_card_is_refused() -> None:
         message = await opened(place, heard)
         place.desk.settings.clear()
         outcome = await heard.chat.perform(place.planned(Flag(), message))
-        assert outcome == Refused("discord.no_channel")
+        assert outcome == Refused(NO_ROOM)
 
     play(scene)
 

@@ -25,7 +25,7 @@ from bot.core.incidents.incident import Incident
 from bot.core.incidents.raids.watch import ON_RAID
 from bot.core.incidents.review import Call
 from bot.core.moderators.desk import CoreDesk
-from bot.core.rules.actions import Delete, Done, Escalate, Flag, Refused, Timeout, Warn
+from bot.core.rules.actions import NO_ROOM, Delete, Done, Escalate, Flag, Refused, Timeout, Warn
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import texts
 from tests.adapters.telegram.stage import GROUP, MODERATORS, Stage, connect, played, stage
@@ -89,7 +89,7 @@ async def test_a_flag_shows_the_moderators_a_card_with_buttons(here: Stage) -> N
 async def test_without_a_moderators_chat_a_flag_says_what_to_do(here: Stage) -> None:
     (outcome,) = await here.carry_out(await said(here), Flag())
     assert isinstance(outcome, Refused)
-    assert outcome.reason == "telegram.no_moderators_chat"
+    assert outcome.reason == NO_ROOM
 
 
 @played

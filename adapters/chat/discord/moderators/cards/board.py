@@ -15,7 +15,7 @@ from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Done, Escalate, Gone, Outcome, Refused
+from bot.core.rules.actions import NO_ROOM, Done, Escalate, Gone, Outcome, Refused
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import Texts, texts
 
@@ -45,7 +45,7 @@ class CardBoard:
         message = planned.message
         channel = self.desk.community(message.community).moderators_channel
         if channel is None:
-            return Refused("discord.no_channel")
+            return Refused(NO_ROOM)
         urgent = isinstance(planned.action, Escalate)
         spare = URGENT if urgent else 0
         await self.posted.recall(channel, message.community, spare=spare)

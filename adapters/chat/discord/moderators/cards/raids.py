@@ -19,7 +19,7 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.raids.raid import PRESS, Press, Raid, Remedy, pressed
 from bot.core.moderators.ports import Desk
 from bot.core.moderators.raid_cards import pressed as pressed_on
-from bot.core.rules.actions import Gone, Outcome, Refused
+from bot.core.rules.actions import NO_ROOM, Gone, Outcome, Refused
 from bot.core.text.catalogue import Texts
 from bot.wording.raids import RaidCard, raid_card
 
@@ -41,7 +41,7 @@ class RaidCards:
             return Gone()
         channel = self.desk.community(here).moderators_channel
         if channel is None:
-            return Refused("discord.no_channel")
+            return Refused(NO_ROOM)
         card = raid_card(raid, say, self.desk.policy(planned.message).timezone)
         with self.notices.taken(int(channel)):
             outcome = await outcome_of(self._write(raid, card), say, needs="send_messages") if raid.receipt else Gone()

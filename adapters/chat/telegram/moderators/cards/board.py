@@ -22,7 +22,7 @@ from bot.core.incidents.case import CaseKind
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.incidents.review import History
 from bot.core.moderators.ports import Desk
-from bot.core.rules.actions import Done, Escalate, Gone, Outcome, Refused
+from bot.core.rules.actions import NO_ROOM, Done, Escalate, Gone, Outcome, Refused
 from bot.core.rules.policy import Watch
 from bot.core.text.catalogue import Texts, texts, texts_on
 
@@ -60,7 +60,7 @@ class CardBoard:
             timezone = self.desk.schedule(message.community).timezone
             manner = GroupManner(texts_on("telegram", planned.language), timezone, self.clock.now(), {})
             return await pass_on(self.bot, self.limiter, community.moderators_channel, planned.case, manner)
-        outcome: Outcome = Refused("telegram.no_moderators_chat")
+        outcome: Outcome = Refused(NO_ROOM)
         if community.moderators_channel is not None:
             outcome = await self._show_in(int(community.moderators_channel), planned, say)
             if not isinstance(outcome, Refused):

@@ -19,7 +19,7 @@ from bot.core.incidents.incident import PlannedAction
 from bot.core.incidents.raids.raid import Press, Raid, pressed
 from bot.core.moderators.ports import Desk
 from bot.core.moderators.raid_cards import pressed as pressed_on
-from bot.core.rules.actions import Done, Gone, Outcome, Refused
+from bot.core.rules.actions import NO_ROOM, Done, Gone, Outcome, Refused
 from bot.core.text.catalogue import Texts, texts
 from bot.wording.raids import RaidCard, raid_card
 
@@ -44,14 +44,14 @@ class RaidCards:
         room = self.desk.community(here).moderators_channel
         owner = None if room else await self.members.owner(int(here.id))
         if not (chat_id := int(room or 0) or (owner.id if owner else 0)):
-            return Refused("telegram.no_moderators_chat")
+            return Refused(NO_ROOM)
         try:
             async with self.limiter.turn(chat_id, Lane.URGENT):
                 sent = await self.bot.send_message(
                     chat_id, now.text, entities=now.entities, reply_markup=now.keyboard
                 )  # fmt: skip
         except (BadRequest, Forbidden):
-            return Refused("telegram.no_moderators_chat")
+            return Refused(NO_ROOM)
         return Done(f"{chat_id}/{sent.message_id}")
 
     async def _write(self, raid: Raid, now: Drawn) -> bool:

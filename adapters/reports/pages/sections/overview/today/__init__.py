@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from adapters.reports.pages.section import Section
 from bot.core.reporting.figures import Entry
-from bot.core.rules.actions import Escalate, Refused
+from bot.core.rules.actions import Escalate
 
 
 class Need(NamedTuple):
@@ -31,14 +31,14 @@ class Today(Section):
         urgent, objected = (
             [entry.id for entry in self.report.live if one(entry)] for one in (_is_urgent, _is_objected_to)
         )
-        refused = sum(line.count for line in self.report.failed(Refused.kind))
         days = {"days": (figures.end - backlog.since).days if backlog.since else 0}
         oldest = () if backlog.oldest is None else (backlog.oldest,)
         found = (
             Need("urgent", len(urgent), True, {}, urgent),
             Need("objected", len(objected), True, {}, objected),
             Need("waiting", backlog.count, False, days, oldest),
-            Need("refused", refused, False, {}),
+            Need("refused", self.report.refused, False, {}),
+            Need("unshown", self.report.unshown, False, {}),
             Need("unscreened", figures.unscreened, False, {}),
             *(Need("advice", 1, False, {"rule": self.words.names.rule(one.rule), "bar": one.proposed})
               for one in self.report.advice[:1]),
