@@ -1,7 +1,9 @@
 """A language's sentences -> the typer applications that commands declare themselves on, and the options they share."""
 
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from getpass import getuser
+from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import typer
 
 from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef, Platform
+from bot.core.operations.keys import API
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:  # pydantic, and what reads texts: not for `--help`
@@ -18,6 +21,7 @@ if TYPE_CHECKING:  # pydantic, and what reads texts: not for `--help`
 
 DEFAULT_CONFIG = Path("config.toml")
 DEFAULT_SCORES = Path("jikimi-scores")
+MOST_SHOWN = 5  # communities, of those that are not the one
 
 
 class Line:
@@ -63,15 +67,30 @@ def operator() -> "Person":
         return Person("operator")
 
 
-def place_of(community: str, platform: str | None, known: "Sequence[Community]", say: Texts) -> CommunityRef:
+def place_of(wanted: str, platform: str | None, known: "Sequence[Community]", say: Texts) -> CommunityRef:
     """A slip of the pen must not take away, or give, what is another's. Raises Broken."""
-    found = [one for one in known if one.id == community and platform in (None, one.platform)]
+    found = sought(wanted, [one for one in known if platform in (None, one.platform)])
     if len(found) > 1:
-        platforms = ", ".join(one.platform for one in found)
-        raise Broken(say("keys.which_platform", community=community, platforms=platforms))
+        raise Broken(say("keys.which_platform", community=wanted, known=listed(found)))
     if found:
         return found[0].ref
-    if platform:
-        return CommunityRef(Platform(platform), community)
-    names = ", ".join(f"{one.id} ({one.name or one.platform})" for one in known) or "-"
-    raise Broken(say("keys.no_community", community=community, known=names))
+    if platform or wanted == API:
+        return CommunityRef(Platform(platform or API), wanted)
+    raise Broken(say("keys.no_community", community=wanted, known=listed(known, wanted)))
+
+
+def sought(wanted: str, known: "Sequence[Community]") -> "Sequence[Community]":
+    """By id, or by platform and id; else by name, which anybody may choose."""
+    by_id = [one for one in known if wanted in (one.id, f"{one.platform}:{one.id}")]
+    return by_id or [one for one in known if wanted == one.name]
+
+
+def listed(known: "Sequence[Community]", wanted: str = "") -> str:
+    """As they can be typed, with their names: those that are most like what was."""
+
+    def likeness(one: "Community") -> float:
+        return max(SequenceMatcher(None, wanted, called).ratio() for called in (one.id, one.name))
+
+    shown = nlargest(MOST_SHOWN, known, key=likeness)
+    told = [f"{one.platform}:{one.id}" + (f" ({one.name})" if one.name else "") for one in shown]
+    return ", ".join([*told, *(["…"] if len(known) > len(shown) else [])]) or "-"

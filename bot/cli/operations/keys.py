@@ -13,14 +13,12 @@ import typer
 from bot.cli.line import Line, place_of
 from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
-from bot.core.chat.message import CommunityRef
 from bot.core.operations.keys import API, ApiKey, Scope, digest, written
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
     from bot.config import Config
 
-OWN = "api"  # the community of keys that name none
 USUAL = [Scope.CHECK, Scope.FEEDBACK]
 OVERLAP = 24  # hours for which a key that is replaced stays valid
 
@@ -31,7 +29,7 @@ def declare(line: Line) -> None:
     @line.keys.command("create", help=say["help.keys_create"])
     def create_command(
         name: Annotated[str, typer.Argument(help=say["help.keys_name"], show_default=False)],
-        community: Annotated[str, typer.Option("--community", help=say["help.keys_community"])] = OWN,
+        community: Annotated[str, typer.Option("--community", help=say["help.keys_community"])] = API,
         platform: Annotated[
             str | None,
             typer.Option("--platform", help=say["help.keys_platform"], show_default=False),
@@ -91,8 +89,7 @@ async def create(
     key_id, secret = _drawn()
     now = tools.clock().now()
     async with operations.api_keys(config) as (keys, communities):
-        own = platform is None and community == OWN
-        place = CommunityRef(API, OWN) if own else place_of(community, platform, await communities.all(), say)
+        place = place_of(community, platform, await communities.all(), say)
         key = ApiKey(
             id=key_id,
             digest=digest(secret),

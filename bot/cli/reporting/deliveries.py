@@ -12,7 +12,6 @@ from bot.cli.shown import print_json
 from bot.core.chat.message import CommunityRef
 from bot.core.reporting.delivery.delivery import Delivery
 from bot.core.text.catalogue import Texts
-from bot.wording.reasons import refusal
 
 if TYPE_CHECKING:
     from bot.config import Config
@@ -36,6 +35,7 @@ def declare(line: Line) -> None:
 
 async def deliveries(config: "Config", say: Texts, *, community: str | None, limit: int, as_json: bool) -> None:
     from bot.app import reporting
+    from bot.wording.reasons import refusal
 
     async with reporting.delivered(config) as delivered:
         found = await _latest(delivered, limit, community)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.line import Line, operator
+from bot.cli.line import Line, listed, operator, sought
 from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef
 from bot.core.chat.post import Post
@@ -36,18 +37,31 @@ def declare(line: Line) -> None:
         first: Annotated[str | None, typer.Option("--from", help=say["help.report_from"], show_default=False)] = None,
         last: Annotated[str | None, typer.Option("--to", help=say["help.report_to"], show_default=False)] = None,
         out: Annotated[Path, typer.Option("--out", help=say["help.report_out"])] = Path(),
+        everyone: Annotated[bool, typer.Option("--all", help=say["help.report_all"])] = False,
         names: Annotated[bool, typer.Option("--names", help=say["help.report_names"])] = False,
         demo: Annotated[bool, typer.Option("--demo", help=say["help.report_demo"])] = False,
         config: Annotated[Path | None, line.config] = None,
     ) -> None:
         period = _asked(week, day, month, first, last, say)
-        if demo and (period or community or names):
+        if everyone and community:
+            raise Broken(say["report.one_or_all"])
+        if demo and (period or community or everyone or names):
             raise Broken(say["report.demo_alone"])
         settings = line.settings(config)
         if demo:
             asyncio.run(demonstrate(settings, say, out))
         else:
-            asyncio.run(report(settings, say, community=community, period=period, out=out, unmasked=names))
+            asyncio.run(
+                report(
+                    settings,
+                    say,
+                    community=community,
+                    period=period,
+                    out=out,
+                    unmasked=names,
+                    everyone=everyone,
+                )
+            )
 
 
 def _asked(
@@ -77,7 +91,14 @@ async def demonstrate(config: "Config", say: Texts, out: Path) -> None:
 
 
 async def report(
-    config: "Config", say: Texts, *, community: str | None, period: str | None, out: Path, unmasked: bool
+    config: "Config",
+    say: Texts,
+    *,
+    community: str | None,
+    period: str | None,
+    out: Path,
+    unmasked: bool,
+    everyone: bool = False,
 ) -> None:
     """`period`: a `Period.name`; None: last week."""
     from bot.app import keeping, reporting
@@ -86,60 +107,57 @@ async def report(
 
     if not keeping.exists(config):
         raise Broken(say["report.no_communities"])
-    gc.disable()  # a short life that needs all it has made to its end
+    if not everyone:
+        gc.disable()  # a short life that needs all it has made to its end
+    renderer = reporting.report_renderer(unmasked=unmasked)
     async with reporting.report_queries(config) as (queries, communities, cases):
-        chosen = _chosen(community, await queries.communities(), await communities.all(), say)
-        days = _period(period, chosen.timezone or config.defaults.timezone, say)
-        if unmasked:
-            await cases.looked(chosen.ref, operator(), Look.REPORT)
-        made = await report_on(queries, chosen.ref, chosen.name or chosen.id, days)
-    made = replace(made, sent_to=config.sent_to())
-    post = reporting.report_renderer(unmasked=unmasked).render(made, chosen.language or say.language)
-    print(post.text)
-    if post.remark:
-        print(post.remark)
-    try:
-        written = _write(post, out)
-    except OSError:
-        raise Broken(say("report.not_written", path=out)) from None
-    print(say("report.written", paths=", ".join(written)))
+        known = _known(await queries.communities(), await communities.all(), say)
+        for chosen in known if everyone else [_chosen(community, known, say)]:
+            days = _period(period, chosen.timezone or config.defaults.timezone, say)
+            if unmasked:
+                await cases.looked(chosen.ref, operator(), Look.REPORT)
+            made = await report_on(queries, chosen.ref, chosen.name or chosen.id, days)
+            post = renderer.render(replace(made, sent_to=config.sent_to()), chosen.language or say.language)
+            print(post.text)
+            if post.remark:
+                print(post.remark)
+            try:
+                written = _write(post, out, chosen)
+            except OSError:
+                raise Broken(say("report.not_written", path=out)) from None
+            print(say("report.written", paths=", ".join(written)))
 
 
-def _write(post: Post, out: Path) -> list[str]:
-    files = (post.picture, *post.files)
+def _write(post: Post, out: Path, community: "Community") -> list[str]:
+    """Named for the community, too: many may lie in one folder."""
     out.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        (out / file.name).write_bytes(file.content)
-    return [str(out / file.name) for file in files]
+    whose = re.sub(r"[^\w-]", "_", f"{community.platform}-{community.id}")
+    written = {out / file.name.replace("jikimi-", f"jikimi-{whose}-", 1): file for file in (post.picture, *post.files)}
+    for path, file in written.items():
+        path.write_bytes(file.content)
+    return [str(path) for path in written]
 
 
-def _chosen(
-    wanted: str | None, known: Sequence[CommunityRef], settings: Sequence["Community"], say: Texts
-) -> "Community":
-    """By name, by id, or by both platform and id, with its settings. None where there is but one: that one."""
+def _known(refs: Sequence[CommunityRef], settings: Sequence["Community"], say: Texts) -> Sequence["Community"]:
+    """That there is a record of, with their settings."""
     from bot.core.communities.community import Community
 
-    names = {community.ref: community.name for community in settings}
-    found = (
-        [ref for ref in known if wanted and wanted == names.get(ref)]
-        or [ref for ref in known if wanted in (ref.id, f"{ref.platform}:{ref.id}")]
-        or [ref for ref in known if not wanted and len(known) == 1]
-    )
-    if not found and not wanted and known:
-        raise Broken(say("report.which_community", known=_told_apart(known)))
-    if not known:
+    if not refs:
         raise Broken(say["report.no_communities"])
+    found = {community.ref: community for community in settings}
+    return [found.get(ref) or Community.blank(ref) for ref in refs]
+
+
+def _chosen(wanted: str | None, known: Sequence["Community"], say: Texts) -> "Community":
+    """None where there is but one: that one."""
+    found = sought(wanted, known) if wanted else known
+    if len(found) == 1:
+        return found[0]
+    if not wanted:
+        raise Broken(say("report.which_community", known=listed(known)))
     if not found:
-        raise Broken(say("report.no_community", given=wanted or "-", known=_told_apart(known)))
-    if len(found) > 1:
-        raise Broken(say("report.which_platform", given=wanted, known=_told_apart(found)))
-    return next((community for community in settings if community.ref == found[0]), Community.blank(found[0]))
-
-
-def _told_apart(some: Sequence[CommunityRef]) -> str:
-    """By id, and by platform where two have the same."""
-    ids = [ref.id for ref in some]
-    return ", ".join(ref.id if ids.count(ref.id) == 1 else f"{ref.platform}:{ref.id}" for ref in some)
+        raise Broken(say("report.no_community", given=wanted, known=listed(known, wanted)))
+    raise Broken(say("report.which_platform", given=wanted, known=listed(found)))
 
 
 def _period(name: str | None, timezone: str, say: Texts) -> Period:

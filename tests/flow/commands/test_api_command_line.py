@@ -125,7 +125,11 @@ def test_a_key_is_for_a_community_that_there_is(tmp_path: Path) -> None:
         json.loads(keys(tmp_path, "create", "bot", "--community", "12345", "--json").stdout)["platform"] == "telegram"
     )
     asyncio.run(settle(replace(found, platform=DISCORD)))
-    assert "--platform" in str(keys(tmp_path, "create", "bot", "--community", "12345").exception)
+    assert "discord:12345 (달빛), telegram:12345 (달빛)" in str(
+        keys(tmp_path, "create", "bot", "--community", "12345").exception
+    )
+    found_again = keys(tmp_path, "create", "bot", "--community", "telegram:12345", "--json")
+    assert json.loads(found_again.stdout)["platform"] == "telegram"
     done = keys(tmp_path, "create", "bot", "--community", "우리 가게", "--platform", "api", "--json")
     assert json.loads(done.stdout)["community"] == "우리 가게"
 

@@ -9,13 +9,15 @@ import pytest
 
 from bot.cli.keeping.people import erase, export, hold
 from bot.cli.keeping.precedents import precedents
+from bot.cli.line import place_of
 from bot.config import Config, StorageSettings
 from bot.core.base.errors import Broken
+from bot.core.communities.community import Community
 from bot.core.incidents.review import Call
 from bot.core.text.catalogue import texts
 from storage.database import Database
 from tests.adapters.storage.keeping.test_forgetting import incident
-from tests.builders import later
+from tests.builders import DISCORD, TELEGRAM, later
 from tests.contracts.incidents.test_precedents import call, precedent
 from tests.contracts.stores import store
 from tests.fakes.clock import ManualClock
@@ -60,6 +62,19 @@ def test_a_slip_of_the_pen_takes_nothing_away(tmp_path: Path) -> None:
     config = Config(storage=StorageSettings(url=sqlite_in(tmp_path)))
     with pytest.raises(Broken):
         asyncio.run(erase("caffe", None, None, config, SAY))
+
+
+def test_a_community_is_named_as_anybody_would_and_the_few_most_like_it_are_shown() -> None:
+    """By name, by id, or by both; an id goes before a name, which anybody may choose."""
+    known = [Community(platform=DISCORD, id=str(number), name=f"모임 {number:03}") for number in range(200)]
+    known += [Community(platform=TELEGRAM, id="-7", name="5"), Community(platform=TELEGRAM, id="-8", name="모임 003")]
+    for wanted, id_ in (("모임 007", "7"), ("5", "5"), ("discord:9", "9"), ("telegram:-7", "-7"), ("api", "api")):
+        assert place_of(wanted, None, known, SAY).id == id_
+    with pytest.raises(Broken, match=r"discord:3 .*telegram:-8"):
+        place_of("모임 003", None, known, SAY)
+    with pytest.raises(Broken) as refused:
+        place_of("모임 19", None, known, SAY)
+    assert "모임 019" in str(refused.value) and str(refused.value).count("모임 ") < 8
 
 
 @pytest.mark.parametrize("words", [(), ("--member", "minji", "--everything")])

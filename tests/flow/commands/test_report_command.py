@@ -43,11 +43,15 @@ def test_an_id_that_two_platforms_have_is_asked_about(tmp_path: Path, capsys: py
             await written(None)
         assert "41" in await written("discord:7")
         assert "41" not in await written("telegram:7")
+        every = tmp_path / "every"
+        await report(config, texts("ko"), community=None, period="2026-W21", out=every, unmasked=False, everyone=True)
 
     try:
         asyncio.run(scenario())
     finally:
         gc.enable()  # the command's process is short
+    pages = {page.name for page in (tmp_path / "every").glob("*.html")}
+    assert pages == {f"jikimi-{one}-7-2026-W21.html" for one in ("discord", "telegram")}, "none overwrites another's"
 
 
 def test_where_nothing_was_ever_judged_nothing_is_made(tmp_path: Path) -> None:
