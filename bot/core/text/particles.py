@@ -8,8 +8,9 @@ _PAIRS = (("은", "는"), ("이", "가"), ("을", "를"), ("과", "와"), ("으�
 _PAIR = {one: pair for pair in _PAIRS for one in pair}
 _BEHIND = re.compile(rf"(\{{[^{{}}]+\}})({'|'.join(sorted(_PAIR, key=len, reverse=True))})(?![가-힣])")
 
-#: As digits are read, and words in Latin letters mostly end: with a consonant, with an l.
-_CLOSED, _ON_L = ("0", "1", "3", "6", "7", "8", "l", "m", "n", "ng"), ("1", "7", "8", "l")
+#: As digits are read, and words in Latin letters mostly end: closed (JSON, name, chat; not IP), on an l (role).
+_CLOSED = re.compile(r"[013678LMNlmn]$|(?i:ng)$|[lmn]e$|(?:^|[^aeiou])[aeiou][bckpt]$")
+_ON_L = re.compile(r"[178Ll]$|le$")
 _FINALS, _L = 28, 8  # of a syllable, in the order of Unicode
 
 
@@ -26,10 +27,10 @@ def filled(sentence: str, facts: Mapping[str, object]) -> str:
 def particle(one: str, behind: str) -> str:
     """Of the two that it may be, the one that follows these words."""
     closed, open_ = _PAIR[one]
-    word = re.sub(r"[^0-9A-Za-z가-힣]+$", "", behind).lower()
+    word = re.sub(r"[^0-9A-Za-z가-힣]+$", "", behind)
     if "가" <= word[-1:] <= "힣":
         final = (ord(word[-1]) - ord("가")) % _FINALS
         is_closed, on_l = final > 0, final == _L
     else:
-        is_closed, on_l = word.endswith(_CLOSED), word.endswith(_ON_L)
+        is_closed, on_l = bool(_CLOSED.search(word)), bool(_ON_L.search(word))
     return closed if is_closed and not (on_l and open_ == "로") else open_
