@@ -39,7 +39,7 @@ def test_what_was_called_wrong_is_not_found_again_until_it_is_called_right(tmp_p
             assert again["flagged"] is False and again["code"] is None
             _, explained = await api.post("/v1/check", {"prompt": SAID, "explain": True})
             why = next(one["why"] for one in explained["unmatched"] if one["rule"] == "harm")
-            assert why["code"] == "feedback_wrong" and "잘못이라고" in why["sentence"]
+            assert why["code"] == "feedback_wrong" and "틀렸다고" in why["sentence"]
             assert (await api.check(SAID, key=WRITTEN_OTHER))[1]["flagged"] is True, "elsewhere nobody has said so"
             status, heard = await say(api, judged["code"], "wrong")
             assert status == 200 and heard["changed"] is False, "once is as good as twice"

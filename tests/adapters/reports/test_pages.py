@@ -246,7 +246,7 @@ def test_a_choice_about_a_bot_is_told_with_its_name(report: Report) -> None:
     )  # fmt: skip
     figures = replace(report.figures, amendments=made)
     page = ReportPages().render(compose("c", PERIOD, figures, []), "ko", with_pdf=False).files[0].content.decode()
-    assert "‘공략도우미’ 의 답변 살피기" in page and "끔" in page
+    assert "‘공략도우미’의 답변 살피기" in page and "끔" in page
     assert "주간 보고서를 보낼 요일" in page and "일요일" in page
 
 

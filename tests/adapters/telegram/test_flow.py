@@ -95,7 +95,7 @@ def test_a_harmful_message_is_deleted_shown_undone_and_restored(tmp_path: Path) 
                 await server.until(lambda: any("reply_markup" in message for message in room.messages.values()))
                 (card,) = [message for message in room.messages.values() if "reply_markup" in message]
                 server.press(card, 1, press_id(Button.WRONG, 1))
-                await server.until(lambda: any("되살렸" in m.get("text", "") for m in group.messages.values()))
+                await server.until(lambda: any("복구했" in m.get("text", "") for m in group.messages.values()))
                 (incident,) = await incidents(jikimi)
                 assert incident.decision.message.ref.message_id == str(bad["message_id"])
             assert sorted(m["text"] for m in group.messages.values() if m["from"]["id"] in (1, 7)) == [HARM, "좋은 말"]

@@ -114,7 +114,7 @@ def test_two_guards_are_compared_on_the_same_rows(tmp_path: Path) -> None:
             assert found["left_out"] == 1, "what one of them could not judge"
             shown = await jikimi(tmp_path, *words, "--prevalence", 0.02)
             assert "McNemar" in shown and "1 labelled row is not compared" in shown
-            assert "precision where 2 % is harmful" in shown
+            assert "precision where 2% is harmful" in shown
 
     asyncio.run(check())
 

@@ -110,7 +110,7 @@ def test_what_moderators_have_called_is_listed_and_taken_back(
 
     number = asyncio.run(plant())
     asyncio.run(precedents(*here, None, config, SAY, as_json=False))
-    assert f"#{number} 잘못이었음: 같은 글을 a,b, 규칙 규칙이" in capsys.readouterr().out
+    assert f"#{number} 틀림: 같은 글을 a,b, 규칙 규칙이" in capsys.readouterr().out
     asyncio.run(precedents(*here, None, config, SAY, as_json=True))
     (row,) = json.loads(capsys.readouterr().out)["precedents"]
     assert (row["case"], row["ruling"], row["rules"]) == (number, "wrong", ["a,b", "규칙"])

@@ -10,7 +10,7 @@ from tests.servers.command import run
 ROOT = Path(__file__).parents[3]
 HELD_OUT = ROOT / "corpus" / "held_out" / "2026-11-26.jsonl"
 ROW = re.compile(
-    r"^\| ([a-z -]+) \|(?: (\d+) % \(\d+–\d+\) \| (\d+) / \d+ \||  \|  \|) (\d+) % \(\d+–\d+\) \| (\d+) / \d+ \|$", re.M
+    r"^\| ([a-z -]+) \|(?: (\d+)% \(\d+–\d+\) \| (\d+) / \d+ \||  \|  \|) (\d+)% \(\d+–\d+\) \| (\d+) / \d+ \|$", re.M
 )
 CALLED = {
     "threats": "threat",

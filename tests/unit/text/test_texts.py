@@ -10,6 +10,17 @@ from pathlib import Path
 import pytest
 
 from bot.core.text.catalogue import LANGUAGES, Texts, _flat, texts, texts_on
+from bot.core.text.particles import particle
+
+ROOT = Path(__file__).parents[3]
+KOREAN_PAGES = (*(ROOT / "bot" / "wording" / "ko").iterdir(), *(ROOT / "adapters").rglob("ko*.toml"))
+ENGLISH_PAGES = (*(ROOT / "bot" / "wording" / "en").iterdir(), *(ROOT / "adapters").rglob("en.toml"))
+KOREAN_DOCS = (*(ROOT / "docs" / "ko").glob("*.md"), ROOT / "README.ko.md")
+NAMES = "Discord|Telegram"
+PARTICLES = (
+    "은|는|이|가|을|를|의|에|에는|에서|에서는|에게|으로|로|와|과|도|만|까지|부터"
+    "|이면|면|이라면|라면|이나|나|입니다|인가요|쯤|배|초"
+)
 
 
 def placeholders(sentence: str) -> set[str]:
@@ -40,11 +51,12 @@ def test_no_sentence_stands_twice_and_both_languages_have_the_same_pages() -> No
 
 def test_korean_is_korean() -> None:
     for key, sentence in texts("ko").sentences.items():
-        assert re.search("[가-힣]", sentence) or not re.search("[A-Za-z]", re.sub("{.*?}", "", sentence)), key
+        foreign = re.sub(f"{{.*?}}|{NAMES}", "", sentence)
+        assert re.search("[가-힣]", sentence) or not re.search("[A-Za-z]", foreign), key
 
 
 def test_every_reason_that_a_rule_can_give_has_its_sentence() -> None:
-    rules = Path(__file__).parents[3] / "bot" / "core" / "rules"
+    rules = ROOT / "bot" / "core" / "rules"
     sources = "".join(path.read_text("utf-8") for path in rules.rglob("*.py"))
     codes = re.findall(r'Explanation\(\s*"(\w+)"|else "(\w+)"', sources)
     found = {code for pair in codes for code in pair if code}
@@ -54,32 +66,37 @@ def test_every_reason_that_a_rule_can_give_has_its_sentence() -> None:
 
 
 def test_every_sentence_that_is_asked_for_is_there() -> None:
-    root = Path(__file__).parents[3]
     there = {*texts_on("discord", "ko").sentences, *texts_on("telegram", "ko").sentences}
     asked = re.compile(r'\b(?:self\._)?say[(\[]"([a-z]\w*\.[\w.]+)"')
-    for path in (*(root / "bot").rglob("*.py"), *(root / "adapters" / "chat").rglob("*.py")):
+    for path in (*(ROOT / "bot").rglob("*.py"), *(ROOT / "adapters" / "chat").rglob("*.py")):
         missing = [key for key in asked.findall(path.read_text("utf-8")) if key not in there]
         assert not missing, f"{path}: {missing}"
 
 
 def test_no_sentence_leaves_the_particle_to_the_reader() -> None:
-    root = Path(__file__).parents[3]
-    pages = [*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml")]
-    assert len(pages) > 20
-    for page in pages:
+    assert len(KOREAN_PAGES) > 20
+    for page in KOREAN_PAGES:
         assert not re.search(r"은\(는\)|을\(를\)|이\(가\)|\(으\)로|와\(과\)|\(이\)", page.read_text("utf-8")), page.name
 
 
 def test_particles_are_joined_to_names_in_latin_letters() -> None:
-    root = Path(__file__).parents[3]
-    apart = re.compile(
-        r"(?<![\w/.`{}=@$-])([A-Z][A-Za-z0-9]+|vLLM) "
-        r"(은|는|이|가|을|를|의|에|에서|에게|으로|로|와|과|도|만|이면|면)(?=[ .,)])"
-    )
-    pages = (*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml"))
-    for page in (*pages, *(root / "docs" / "ko").glob("*.md"), root / "README.ko.md"):
+    apart = re.compile(rf"(?<![\w/.`{{}}=@$-])([A-Z][A-Za-z0-9]+|vLLM) ({PARTICLES})(?=[ .,)])")
+    for page in (*KOREAN_PAGES, *KOREAN_DOCS):
         said = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
         assert not (found := apart.search(said)), f"{page.name}: {found[0]}"
+
+
+def test_particles_are_joined_to_quotes_and_numbers() -> None:
+    apart = re.compile(rf"(’|%|(?<![\w./:-])\d+|\dxx) ({PARTICLES})(?=[ .,)\"])")
+    for page in KOREAN_PAGES:
+        assert not (found := apart.search(page.read_text("utf-8"))), f"{page.name}: {found[0]}"
+
+
+def test_particles_behind_what_is_typed_follow_its_sound() -> None:
+    behind = re.compile(r"`([^`\n]+)` ?(은|는|이|가|을|를|과|와|으로|로|이라는|라는|이나|나)(?![가-힣])")
+    found = [(page.name, *one) for page in KOREAN_DOCS for one in behind.findall(page.read_text("utf-8"))]
+    assert len(found) > 100
+    assert [(page, typed, one) for page, typed, one in found if particle(one, typed) != one] == []
 
 
 @pytest.mark.parametrize(
@@ -102,11 +119,8 @@ def test_particles_follow_the_sound_of_what_they_stand_behind(fact: object, said
 
 
 def test_particles_are_joined_to_facts_but_for_what_is_to_be_copied() -> None:
-    root = Path(__file__).parents[3]
-    apart = re.compile(
-        r"(?<!//)(?<!chmod 600 )\{(?!command\})[^{}]+\} (은|는|이|가|을|를|와|과|으로|로|에|에서|의)(?=[ .,)\"])"
-    )
-    for page in (*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml")):
+    apart = re.compile(rf"(?<!//)(?<!chmod 600 )\{{(?!command\}})[^{{}}]+\}} ({PARTICLES})(?=[ .,?)\"])")
+    for page in KOREAN_PAGES:
         assert not (found := apart.search(page.read_text("utf-8"))), f"{page.name}: {found[0]}"
 
 
@@ -117,9 +131,9 @@ def test_english_has_one_case_and_several_cases(count: object) -> None:
 
 
 def test_english_counts_ask_for_their_plural() -> None:
-    root = Path(__file__).parents[3]
-    pages = [*(root / "bot" / "wording" / "en").iterdir(), *(root / "adapters").rglob("en.toml")]
-    said = [(key, sentence) for page in pages for key, sentence in _flat(tomllib.loads(page.read_text("utf-8")))]
+    said = [
+        (key, sentence) for page in ENGLISH_PAGES for key, sentence in _flat(tomllib.loads(page.read_text("utf-8")))
+    ]
     fields = [(name, spec) for _, sentence in said for _, name, spec, _ in string.Formatter().parse(sentence)]
     counts = {name for name, spec in fields if spec and re.search(r",$|\|", spec)}
     assert len(counts) > 30
@@ -143,7 +157,36 @@ def test_numbers_of_four_digits_have_their_comma(key: str) -> None:
 
 
 def test_no_particle_stands_behind_a_bracket_that_hides_its_fact() -> None:
-    root = Path(__file__).parents[3]
     hidden = re.compile(r"\}’?\([^()]*\)(은|는|이|가|을|를|과|와|으로|로)(?![가-힣])")
-    for page in (*(root / "bot" / "wording" / "ko").iterdir(), *(root / "adapters").rglob("ko.toml")):
+    for page in KOREAN_PAGES:
         assert not (found := hidden.search(page.read_text("utf-8"))), f"{page.name}: {found[0]}"
+
+
+@pytest.mark.parametrize(
+    ("slip", "instead"),
+    [
+        ("텔레그램|디스코드", NAMES), ("채팅 서비스", "플랫폼"), ("바꾸었", "바꿨"), ("그 사이에", "그사이에"),
+        ("되살", "복구"), ("오판|잘못이라고|잘못이었", "틀림"), ("신상 털기|아동 유인", "the names of kinds of harm"),
+        ("차단목록(?!\")", "차단 목록"), (r"#\{case\}번", "기록 #{case}"), ("'[가-힣]", "‘ ’"),
+    ],
+)  # fmt: skip
+def test_one_thing_has_one_word_in_korean(slip: str, instead: str) -> None:
+    for page in KOREAN_PAGES:
+        assert not (found := re.search(f".*({slip})", page.read_text("utf-8"))), f"{page.name}, {instead}: {found[0]}"
+
+
+@pytest.mark.parametrize(
+    ("slip", "instead"),
+    [
+        (r"\bme(et|ets|t) a rule", "match"), ("[Cc]aring word", "109 notice"), ("Object|You can object", "Appeal"),
+        ("[Ss]trictness", "preset"), ("How to:", "Usage:"), ("Staff is", "Moderators are"),
+    ],
+)  # fmt: skip
+def test_one_thing_has_one_word_in_english(slip: str, instead: str) -> None:
+    for page in ENGLISH_PAGES:
+        assert not (found := re.search(f".*({slip})", page.read_text("utf-8"))), f"{page.name}, {instead}: {found[0]}"
+
+
+def test_names_stand_between_single_quotes_and_a_percent_sign_behind_its_number() -> None:
+    for page in (*KOREAN_PAGES, *ENGLISH_PAGES):
+        assert not (found := re.search(r".*([“”]|[\d}] %)", page.read_text("utf-8"))), f"{page.name}: {found[0]}"

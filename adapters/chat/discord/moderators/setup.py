@@ -75,8 +75,8 @@ class SettingUp:
         room = None if channel_id is None else str(channel_id)
         stored = await self._store(interaction, say, 0, _with(key, room))
         if stored and before not in (None, room):
-            shown = _room(room, self._words(guild))
-            await self.tell(guild, f"discord.{key}_moved", before, by=interaction.user, room=shown)
+            told = f"discord.{key}_moved" if room else f"discord.{key}_unset"
+            await self.tell(guild, told, before, by=interaction.user, room=f"<#{room}>")
 
     async def tell(self, guild: discord.Guild, key: str, channel_id: str | None, *, by: Any, **facts: str) -> None:
         """Moderators learn in their room what was changed there, by whom. One that cannot be reached is passed over."""
@@ -176,10 +176,6 @@ def unheard(guild: discord.Guild, room: str | None, called: Sequence[Any], say: 
         elif isinstance(one, discord.Member) and channel and not channel.permissions_for(one).view_channel:
             told.append(say("discord.person_not_called", person=f"<@{one.id}>", channel=f"<#{channel.id}>"))
     return told
-
-
-def _room(channel_id: str | None, say: Texts) -> str:
-    return f"<#{channel_id}>" if channel_id else say["setting.unset"]
 
 
 class _RoomMenu(discord.ui.ChannelSelect[Any]):

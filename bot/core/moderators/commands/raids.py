@@ -27,7 +27,7 @@ WORDS_ALONE = {
     "only-words-media": f"when.media = {json.dumps([*Media])}",
     "only-words-links": "when.link = {}",
 }
-_BECAUSE = '{ ko = "새로 들어온 회원은 한동안 글만 쓸 수 있음", en = "newcomers may write words alone for a while" }'
+_BECAUSE = '{ ko = "새로 들어온 회원은 한동안 글만 쓸 수 있음", en = "new members may send text only for a while" }'
 
 
 def words_alone(lasting: timedelta) -> Mapping[str, str]:

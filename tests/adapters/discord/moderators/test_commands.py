@@ -138,7 +138,7 @@ def test_a_room_is_tried_before_it_is_taken_and_the_old_one_is_told() -> None:
         await until(lambda: settings(place).report_channel == str(place.mods))
         place.wire.select(place.owner, place.general, menu.id, carried(menu)[2], [], kind=8)
         await until(lambda: settings(place).report_channel is None)
-        moved = ko("discord.report_channel_moved", by=by, room=ko["setting.unset"])  # whatever the presser speaks
+        moved = ko("discord.report_channel_unset", by=by)  # whatever the presser speaks
         await until(lambda: moved in said_in(place, place.mods))
 
     play(scene, commands=True)

@@ -522,7 +522,7 @@ async def test_t33_a_restored_message_is_what_we_stored_quoted_and_names_its_aut
     await here.open_incident(message, Delete(), Restore())
     await here.do_planned()
     restored = here.group.messages[max(here.group.messages)]
-    assert restored["text"] == "민지 님의 메시지를 되살렸습니다.\n괜찮은 말 😀"
+    assert restored["text"] == "민지 님의 메시지를 복구했습니다.\n괜찮은 말 😀"
     named, entity = here.server.of("sendMessage")[-1].arguments["entities"]
     assert (named["type"], named["offset"], named["length"], named["user"]["id"]) == ("text_mention", 0, 2, 7)
     quoted = restored["text"].encode("utf-16-le")[entity["offset"] * 2 :][: entity["length"] * 2].decode("utf-16-le")

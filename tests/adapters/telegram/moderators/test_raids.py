@@ -84,7 +84,8 @@ def test_a_lock_by_what_telegram_has_no_means_for_says_so_and_invites_alone_are_
             before = dict(group.permissions)
             async with running(url_in(tmp_path), server.url):
                 server.post(room, 1, "/raid_on 저속모드")
-                await server.until(lambda: any("저속 모드는" in one.get("text", "") for one in room.messages.values()))
+                refused = "Telegram에서는 봇이 바꿀 수 없는"
+                await server.until(lambda: any(refused in one.get("text", "") for one in room.messages.values()))
                 server.post(room, 1, "/습격 켜기 들어오기 2시간 광고 계정")
                 await server.until(lambda: group.permissions == {**before, "can_invite_users": False})
                 server.post(room, 1, "/raid_on")
