@@ -128,7 +128,7 @@ class SqlIncidents:
         async with self._database.read() as connection:
             return await _read(connection, of_community(incidents, community), incidents.c.author == plain(author_id))
 
-    async def history(self, community: CommunityRef, author_id: str, *, besides: int | None = None) -> History:
+    async def history(self, community: CommunityRef, author_id: str, *, besides: Collection[int] = ()) -> History:
         """Who has had their words and name erased since then is known by the hash that is left."""
         key = await self._database.keys.known(community)
         hashed = self._database.sealing.member_hash(key or 0, plain(author_id))
@@ -141,7 +141,7 @@ class SqlIncidents:
                 func.max(incidents.c.decided_at),
             )
             .select_from(incidents.outerjoin(reviews, (reviews.c.incident == incidents.c.id) & _CLOSES))
-            .where(of_community(incidents, community), theirs, incidents.c.id != (besides or 0))
+            .where(of_community(incidents, community), theirs, incidents.c.id.not_in(besides))
         )
         async with self._database.read() as connection:
             number, upheld, overturned, last_at = (await connection.execute(counted)).one()

@@ -93,12 +93,12 @@ class MemoryIncidents:
         )
         return next(found, None)
 
-    async def history(self, community: CommunityRef, author_id: str, *, besides: int | None = None) -> History:
+    async def history(self, community: CommunityRef, author_id: str, *, besides: Collection[int] = ()) -> History:
         theirs = [
             opened
             for opened in self.store.opened.values()
             if opened.decision.message.community == community and opened.decision.message.author.id == author_id
-            if opened.id != besides
+            if opened.id not in besides
         ]
         calls = [opened.review.call for opened in theirs if opened.review]
         return History(

@@ -92,7 +92,7 @@ class ScriptedDesk:
 
     async def move(self, community: CommunityRef, new_id: str) -> None: ...
 
-    async def look_up(self, community: CommunityRef, incident_id: int) -> tuple[Incident, History] | None:
+    async def look_up(self, community: CommunityRef, incident_id: int, *folded: int) -> tuple[Incident, History] | None:
         incident = self._incident(community, incident_id)
         history = History(incidents=2, upheld=1, overturned=0, last_at=incident.decided_at if incident else None)
         return (incident, history) if incident else None

@@ -87,8 +87,8 @@ class Incidents(Protocol):
         """Its community; None also where it is another platform's."""
         ...
 
-    async def history(self, community: CommunityRef, author_id: str, *, besides: int | None = None) -> History:
-        """What is on record about a member, `besides` one incident."""
+    async def history(self, community: CommunityRef, author_id: str, *, besides: Collection[int] = ()) -> History:
+        """What is on record about a member, `besides` these incidents."""
         ...
 
     async def count(self, community: CommunityRef, start: datetime, end: datetime) -> int:

@@ -95,12 +95,12 @@ class CoreDesk:
         await self.policies.move(community, new_id)
         self.bots_seen.move(community, new_id)
 
-    async def look_up(self, community: CommunityRef, incident_id: int) -> tuple[Incident, History] | None:
+    async def look_up(self, community: CommunityRef, incident_id: int, *folded: int) -> tuple[Incident, History] | None:
         incident = await self.incidents.get(community, incident_id)
         if incident is None:
             return None
         author = incident.decision.message.author.id
-        return incident, await self.incidents.history(community, author, besides=incident_id)
+        return incident, await self.incidents.history(community, author, besides=(incident_id, *folded))
 
     async def history(self, community: CommunityRef, member_id: str) -> History:
         return await self.incidents.history(community, member_id)

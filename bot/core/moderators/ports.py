@@ -121,9 +121,9 @@ class Desk(Protocol):
         """See `Communities.move`."""
         ...
 
-    async def look_up(self, community: CommunityRef, incident_id: int) -> tuple[Incident, History] | None:
-        """An incident as it is now, and what else is on record about its author; None also where it is another
-        community's."""
+    async def look_up(self, community: CommunityRef, incident_id: int, *folded: int) -> tuple[Incident, History] | None:
+        """An incident as it is now, and what else is on record about its author, but for those `folded` into its card;
+        None also where it is another community's."""
         ...
 
     async def history(self, community: CommunityRef, member_id: str) -> History:

@@ -180,7 +180,7 @@ def test_a_later_call_overrules_and_both_stay_on_record(opens: Opens) -> None:
             assert await done(store, number) == list(opened.outcomes)
             record = await store.incidents.history(HERE, "minji")
             assert (record.upheld, record.overturned) == (0, 1)
-            others = await store.incidents.history(HERE, "minji", besides=number)
+            others = await store.incidents.history(HERE, "minji", besides=[number])
             assert (others.incidents, others.overturned, others.last_at) == (0, 0, None), "a first offender on a card"
 
     asyncio.run(scenario())

@@ -164,6 +164,7 @@ async def test_a_burst_by_one_member_is_folded_into_one_card(here: Stage) -> Non
     assert all(isinstance(outcome, Done) for outcome in await here.do_planned())
     await here.server.until(lambda: "29건" in cards(room)[0]["text"])
     assert len(cards(room)) == 1
+    assert texts("ko")["card.first_time"] in cards(room)[0]["text"], "what is folded into it is no earlier record"
     assert kinds(here.server.of("sendMessage", "editMessageText")) == {"sendMessage": 1, "editMessageText": 1}
     other = await said(here, "남의 말", author=8)
     await here.carry_out(other, Flag())
@@ -698,7 +699,7 @@ def test_what_changes_while_its_card_is_looked_for_is_looked_for_once_more() -> 
             self.asked: list[int] = []
             self.may_answer = asyncio.Event()
 
-        async def look_up(self, community: CommunityRef, incident_id: int) -> None:
+        async def look_up(self, community: CommunityRef, incident_id: int, *folded: int) -> None:
             self.asked.append(incident_id)
             await self.may_answer.wait()
 

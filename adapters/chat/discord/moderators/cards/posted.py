@@ -188,7 +188,7 @@ class PostedCards:
         try:
             async with card.writing:
                 card.rewriting = None  # what happens from here on needs another one
-                if found := await self.desk.look_up(card.community, card.incidents[0]):
+                if found := await self.desk.look_up(card.community, *card.incidents):
                     now = await self.drawn(card, *found)
                     if now.look != card.look:
                         channel = self.client.get_partial_messageable(card.channel_id)

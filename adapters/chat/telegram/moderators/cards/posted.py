@@ -183,7 +183,7 @@ class PostedCards:
 
     async def _write(self, card: Posted) -> None:
         named = len(card.more)
-        found = await self.desk.look_up(card.community, card.incident_id)
+        found = await self.desk.look_up(card.community, card.incident_id, *card.more)
         if found is None or card.message_id is None:
             self.forget(card)
             return
@@ -237,7 +237,7 @@ class PostedCards:
 
     async def _send(self, card: Posted) -> None:
         named = len(card.more)
-        found = await self.desk.look_up(card.community, card.incident_id)
+        found = await self.desk.look_up(card.community, card.incident_id, *card.more)
         if found is None:
             self.forget(card)
             return
