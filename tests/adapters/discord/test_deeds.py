@@ -193,7 +193,7 @@ def test_what_somebody_else_imposed_is_neither_shortened_nor_lifted(tmp_path: Pa
         member = office.member(minji)
         member.timed_out_until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
         refused = await office.told("mute", member=minji, lasting="10m")
-        assert texts("ko")["discord.longer_stands"] in refused, "as outcomes are: in the community's language"
+        assert say["discord.longer_stands"] in refused, "in the language of whoever asks"
         member.timed_out_until = None
         await office.told("mute", member=minji, lasting="1h")
         theirs = datetime.now(UTC) + timedelta(days=1)

@@ -186,7 +186,7 @@ def test_verification_and_onboarding_are_raised_and_given_back(tmp_path: Path) -
         assert "case #1" in await office.told("jikimi raid on", place.owner, means="verifying")
         assert guild.verification_level == 4
         told = await office.told("jikimi raid on", place.owner, means="onboarding")
-        assert texts("ko")["discord.refusals.350000"] in told, "there must be something to ask"
+        assert texts("en")["discord.refusals.350000"] in told, "there must be something to ask"
         office.wire.onboarding[place.guild]["default_channel_ids"] = [*range(7)]
         await office.told("jikimi raid on", place.owner, means="onboarding")
         assert office.wire.onboarding[place.guild]["enabled"]
