@@ -9,6 +9,7 @@ from typing import Any, cast
 from weakref import WeakSet
 
 from sqlalchemy import URL, ColumnElement, QueuePool, Table, TextClause, delete, insert, or_, select, text, true, update
+from sqlalchemy import inspect as look_into
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -24,7 +25,7 @@ from storage.migrations.copying import copy_before_update, forget_copies
 from storage.migrations.upgrading import is_newest, upgrade
 from storage.opening import presence
 from storage.opening.engine import engine_of
-from storage.opening.place import alone, parsed
+from storage.opening.place import alone, look, parsed
 from storage.tables import bookmarks, holders
 
 #: How long the work of a process that fell silent stays its own, on PostgreSQL.
@@ -46,6 +47,11 @@ LOOKS = 100
 _OPENLY = Openly()
 _LEFT = WeakSet[AsyncEngine]()  # that nobody may begin to use any more
 
+NONE_YET = "There is no database yet; the first start makes it."
+OTHER_KEYS = (
+    "This database is sealed with other keys than those in [storage] keys. Put their folder back; where "
+    "they are lost, `jikimi encryption adopt` goes on without what was sealed with them."
+)
 _OTHER = "Another version has written this database. Starting Jikimi brings it up to date, unless that was a newer one."
 
 KEYS = "keys"  # the bookmark that names those it is sealed with
@@ -110,16 +116,29 @@ class Database:
         """For an errand beside the process that works on the database, a SQLite file included: a visitor leases
         nothing and disturbs no lease. `as_it_is`: one of an earlier version is not brought up to date, and `Broken`.
         Raises what `open` raises."""
+        look(url)
         engine = engine_of(parsed(url), sealing)
         database = cls(engine, clock)
         try:
             if not await database._is_up_to_date():
                 if as_it_is:
-                    raise Broken(_OTHER)
+                    raise Broken(_OTHER if await database._has("alembic_version") else NONE_YET)
                 async with cls.open(url, clock, sealing):
                     pass
             await database._agree_on_keys()
             yield database
+        finally:
+            await engine.dispose()
+
+    @classmethod
+    async def keys_of(cls, url: str, clock: Clock) -> str:
+        """Which it is sealed with, whatever version has written it; "": none, or there is no database yet. Raises what
+        `open` raises."""
+        look(url)
+        engine = engine_of(parsed(url))
+        try:
+            database = cls(engine, clock)
+            return (await database._sealed_with() or "") if await database._has(bookmarks.name) else ""
         finally:
             await engine.dispose()
 
@@ -202,18 +221,22 @@ class Database:
         if not self.sealing.name:
             return
         mine = self.insert(bookmarks).values(name=KEYS, place=self.sealing.name).on_conflict_do_nothing()
-        theirs = select(bookmarks.c.place).where(bookmarks.c.name == KEYS)
-        async with self.read() as connection:
-            name = (await connection.execute(theirs)).scalar_one_or_none()
+        name = await self._sealed_with()
         if name is None:
             async with self.write() as connection:
                 await connection.execute(mine)
-                name = (await connection.execute(theirs)).scalar_one()
+            name = await self._sealed_with()
         if name != self.sealing.name:
-            raise Broken(
-                "This database is sealed with other keys than those in [storage] keys. Put their folder back; where "
-                "they are lost, `jikimi encryption adopt` goes on without what was sealed with them."
-            )
+            raise Broken(OTHER_KEYS)
+
+    async def _sealed_with(self) -> str | None:
+        theirs = select(bookmarks.c.place).where(bookmarks.c.name == KEYS)
+        async with self.read() as connection:
+            return (await connection.execute(theirs)).scalar_one_or_none()
+
+    async def _has(self, table: str) -> bool:
+        async with self.read() as connection:
+            return await connection.run_sync(lambda here: look_into(here).has_table(table))
 
     async def adopt(self, keys: str) -> None:
         """From now on, these are its keys; what is sealed with others cannot be read."""

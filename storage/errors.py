@@ -24,6 +24,7 @@ _PASSING_SQLITE = {
 }
 #: The last is what a connection raises that broke in the middle of something, and is asked once more.
 _OF_POSTGRESQL = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_FULL = "The disk that the database lies on is full."
 _SENTENCES = {
     "28000": "The database refuses this user; check the user name in [storage] url.",
     "28P01": "The database refuses this password; check [storage] url.",
@@ -55,10 +56,14 @@ def _translated(error: BaseException) -> Broken | Unavailable:
     name = type(error).__name__
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says more than we ask
+        if code == sqlite3.SQLITE_FULL:
+            return Unavailable(_FULL)
         if code in _PASSING_SQLITE or error.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY":
             return Unavailable("The database is busy or out of reach ({why}).", why=error.sqlite_errorname)
         return Broken(_SENTENCES_SQLITE.get(code, "The database failed ({why})."), why=f"{name}: {error}")
     if state := getattr(error, "sqlstate", None):
+        if state == "53100":
+            return Unavailable(_FULL)
         if state.startswith(_PASSING):
             return Unavailable("The database is busy or out of reach (SQLSTATE {state}).", state=state)
         return Broken(_SENTENCES.get(state, "The database failed (SQLSTATE {state})."), state=state)

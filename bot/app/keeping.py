@@ -31,7 +31,7 @@ from bot.core.operations.sealing import Openly, Sealing
 from bot.core.reporting.ports import ReportQueries
 from bot.core.text import lately
 from bot.core.text.catalogue import Texts
-from storage.database import Database
+from storage.database import NONE_YET, OTHER_KEYS, Database
 from storage.migrations import copying, upgrading
 from storage.opening import place
 from storage.records.deeds import SqlCases
@@ -94,9 +94,31 @@ def objections_to_keys(config: Config, say: Texts) -> Iterator[str]:
         yield say.why(error)
 
 
-def opened(config: Config, clock: Clock) -> AbstractAsyncContextManager[Database]:
+async def _own_sealing(config: Config, clock: Clock) -> Sealing:
+    """No keys are made for a database that is sealed with others: a folder that is misspelt stays as it is. Raises what
+    `Database.open` raises."""
+    folder = config.storage.keys_folder
+    if folder and not is_there(folder) and exists(config) and await Database.keys_of(config.storage.url, clock):
+        raise Broken(OTHER_KEYS)
+    return sealing(config, clock)
+
+
+async def objections_to_others(config: Config, say: Texts) -> list[str]:
+    """That the database is sealed with other keys, as far as it can be asked."""
+    folder, clock = config.storage.keys_folder, SystemClock()
+    try:
+        theirs = await Database.keys_of(config.storage.url, clock) if folder and exists(config) else ""
+        mine = sealing(config, clock).name if theirs and folder and is_there(folder) else ""
+    except BotError:  # said elsewhere
+        return []
+    return [say.why(Broken(OTHER_KEYS))] if theirs != mine else []
+
+
+@asynccontextmanager
+async def opened(config: Config, clock: Clock) -> AsyncIterator[Database]:
     """For the process that works on it."""
-    return Database.open(config.storage.url, clock, sealing(config, clock))
+    async with Database.open(config.storage.url, clock, await _own_sealing(config, clock)) as database:
+        yield database
 
 
 def services(
@@ -156,13 +178,15 @@ def privacy(config: Config, database: Database) -> Privacy:
     )
 
 
-def visit(config: Config, *, early: bool = False) -> AbstractAsyncContextManager[Database]:
+@asynccontextmanager
+async def visit(config: Config, *, early: bool = False) -> AsyncIterator[Database]:
     """For an errand beside the process that works on the database. `early`: it may come before that process, and then
     it makes the database."""
     if not early:
         _must_exist(config)
     clock = SystemClock()
-    return Database.visit(config.storage.url, clock, sealing(config, clock))
+    async with Database.visit(config.storage.url, clock, await _own_sealing(config, clock)) as database:
+        yield database
 
 
 def look(config: Config) -> AbstractAsyncContextManager[Database]:
@@ -173,6 +197,10 @@ def look(config: Config) -> AbstractAsyncContextManager[Database]:
     return Database.visit(config.storage.url, clock, keys, as_it_is=True)
 
 
+def has_keys(config: Config) -> bool:
+    return config.storage.keys_folder is not None and is_there(config.storage.keys_folder)
+
+
 def exists(config: Config) -> bool:
     """Whether the database's file is there; of a server nobody knows without asking."""
     path = place.file_of(place.parsed(config.storage.url))
@@ -181,7 +209,7 @@ def exists(config: Config) -> bool:
 
 def _must_exist(config: Config) -> None:
     if not exists(config):
-        raise Broken("There is no database yet; the first start makes it.")
+        raise Broken(NONE_YET)
 
 
 def rotation(database: Database, bookmarks: Bookmarks, clock: Clock) -> Rotation:

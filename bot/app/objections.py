@@ -1,5 +1,6 @@
 """A configuration -> why `run` would refuse it, as far as this machine knows; and how each part is once it is asked."""
 
+import os
 import shutil
 import time
 from asyncio import timeout
@@ -9,11 +10,12 @@ from pathlib import Path
 from bot.app import chats, guards, keeping, operations, reporting
 from bot.config import Config, warnings
 from bot.config.guards import SHIPPED
-from bot.core.base.errors import BotError
+from bot.core.base.errors import BotError, Broken, Unavailable
 from bot.core.communities.community import Community
 from bot.core.guarding.verdict import Exchange, Unscreened
 from bot.core.operations.outside.checkup import Found, State, is_off
 from bot.core.text.catalogue import Texts
+from storage.database import NONE_YET
 from storage.opening import place
 from storage.settings.communities import SqlCommunities
 
@@ -24,7 +26,9 @@ _TRIED = "안녕하세요, 오늘도 좋은 하루 보내세요."
 
 
 async def objections(config: Config, say: Texts) -> list[str]:
-    return [*chats.objections(config, say), *await guards.objections(config, say), *keeping.objections(config, say)]
+    ours = [*chats.objections(config, say), *await guards.objections(config, say), *keeping.objections(config, say)]
+    is_here = place.file_of(place.parsed(config.storage.url)) if not ours else None  # a server is not asked
+    return [*ours, *(await keeping.objections_to_others(config, say) if is_here else [])]
 
 
 async def checkup(config: Config, say: Texts) -> AsyncIterator[Found]:
@@ -46,15 +50,17 @@ async def _configuration(config: Config, say: Texts) -> AsyncIterator[Found]:
 
 
 async def _keys(config: Config, say: Texts) -> AsyncIterator[Found]:
-    ill = list(keeping.objections_to_keys(config, say))
+    ill = list(keeping.objections_to_keys(config, say)) or await keeping.objections_to_others(config, say)
     for told in ill:
         yield Found("keys", State.ILL, told)
     for told in keeping.remarks(config, say):
         yield Found("keys", State.ODD, told)
     if config.storage.keys_folder is None:
         yield Found("keys", State.ODD, say["doctor.not_sealed"], say["doctor.not_sealed_remedy"])
-    elif not ill:
+    elif not ill and keeping.has_keys(config):
         yield Found("keys", State.WELL, say["doctor.keys"])
+    elif not ill:
+        yield Found("keys", State.WELL, say["doctor.keys_new"])
 
 
 async def _disk(config: Config, say: Texts) -> AsyncIterator[Found]:
@@ -62,6 +68,9 @@ async def _disk(config: Config, say: Texts) -> AsyncIterator[Found]:
     folders = {(file.parent if file else Path()).resolve(), (config.storage.keys_folder or Path()).resolve()}
     for folder in sorted(folder for folder in folders if folder.is_dir()):
         free = shutil.disk_usage(folder).free
+        if not os.access(folder, os.W_OK):
+            yield Found("disk", State.ILL, say("doctor.disk_shut", folder=folder), say["doctor.disk_shut_remedy"])
+            continue
         state = State.ILL if free < SCARCE else State.ODD if free < LITTLE else State.WELL
         told = say("doctor.disk", folder=folder, free=free / (1 << 30))
         yield Found("disk", state, told, "" if state is State.WELL else say["doctor.disk_remedy"])
@@ -83,8 +92,13 @@ async def _database(config: Config, say: Texts) -> AsyncIterator[Found]:
             yield Found("database", State.WELL, say("doctor.database", **facts, ms=1000 * took))
             if await database.agrees_on_the_time() is False:
                 yield Found("clock", State.ILL, say("doctor.clock", of=standing.database), say["doctor.clock_remedy"])
-    except BotError as error:
+    except Unavailable as error:
         yield Found("database", State.ILL, say.why(error), say["doctor.database_remedy"])
+    except Broken as error:  # says itself what to do
+        if error.sentence == NONE_YET:
+            yield Found("database", State.WELL, say["doctor.database_new"])
+        else:
+            yield Found("database", State.ILL, say.why(error))
 
 
 async def _guard(config: Config, say: Texts) -> AsyncIterator[Found]:

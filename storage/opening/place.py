@@ -78,8 +78,6 @@ def look(url: str) -> None:
     if named := file_of(parsed(url)):
         path = named.resolve()
         _refuse_odd(path)
-        if not os.access(path if path.exists() else path.parent, os.R_OK | os.W_OK):
-            raise Broken("The database file cannot be opened; check the path in [storage] url.")
 
 
 def _refuse_odd(path: Path) -> None:
@@ -87,6 +85,8 @@ def _refuse_odd(path: Path) -> None:
         raise Broken("The database {path} is a folder; check [storage] url.", path=path)
     if not path.parent.is_dir():
         raise Broken("The database {path} lies in a folder that does not exist; check [storage] url.", path=path)
+    if closed := [one for one in (path.parent, path) if one.exists() and not os.access(one, os.R_OK | os.W_OK)]:
+        raise Broken("{path} may only be read: its disk is read-only, or it is another user's.", path=closed[0])
 
 
 @contextmanager

@@ -451,3 +451,12 @@ def test_postgresql_starts_for_nobody_where_the_repository_is_roots_alone(tmp_pa
     assert (copy / "initdb").exists() and (copy.parents[2] / libraries.name).is_dir()
     assert all(folder.stat().st_mode & 0o001 for folder in copy.parents)
     assert for_nobody(Path("/usr/bin")) == Path("/usr/bin")
+
+
+def test_a_disk_that_is_full_is_called_so() -> None:
+    """Room helps, and looking whether a server runs does not."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE filled (by BLOB)")
+        connection.execute("PRAGMA max_page_count = 2")
+        with pytest.raises(Unavailable, match="full"), driver_errors():
+            connection.execute("INSERT INTO filled VALUES (zeroblob(100000))")

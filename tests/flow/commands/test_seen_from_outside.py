@@ -3,7 +3,9 @@
 import asyncio
 import json
 import logging
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import structlog
@@ -11,13 +13,13 @@ from typer.testing import CliRunner
 
 from adapters.system_clock import SystemClock
 from bot.app.chats import NETWORKS
-from bot.app.keeping import sealing
-from bot.app.objections import checkup
+from bot.app.keeping import opened, sealing
+from bot.app.objections import checkup, objections
 from bot.cli.app import build
 from bot.cli.operations.doctor import doctor
 from bot.cli.operations.status import _works, status
 from bot.config import Config, HttpSettings, StorageSettings, load
-from bot.core.base.errors import Unavailable
+from bot.core.base.errors import Broken, Unavailable
 from bot.core.chat.ports import Connection
 from bot.core.communities.community import Community
 from bot.core.operations.health import HealthMonitor
@@ -29,6 +31,8 @@ from tests.adapters.http_api.stage import free_port, stage
 from tests.builders import DISCORD, TELEGRAM, message, put_settings
 from tests.fakes.chat import ScriptedPlatform
 from tests.servers.databases import sqlite_in
+from tests.servers.forks import Fork
+from tests.servers.postgres import Postgres
 
 
 def configured(folder: Path, port: int) -> Config:
@@ -52,7 +56,7 @@ def test_they_show_a_process_at_work(tmp_path: Path, capsys: pytest.CaptureFixtu
             await api.core.inbox.keep([message("1", "비밀 이야기"), message("2")])
             health.queue.figures.anomalies.update({"text after the answer": 3, "the guard's answer does not parse": 2})
             await status(config, texts("en"), as_json=True)
-            told = json.loads(capsys.readouterr().out)
+            told = json.loads(capsys.readouterr().out.splitlines()[-1])
             of_process = {"connections": {"discord": False}, "guard_up": True, "guard_anomalies": 5}
             assert told["process"] == of_process
             assert told["processes"] == 1 and told["database"]["bytes"] > 0 and told["last_report"] is None
@@ -106,6 +110,76 @@ def test_the_doctor_makes_nothing_and_says_what_is_wrong(
     told = json.loads(done.stdout)
     assert done.exit_code == 1 and told["well"] is False
     assert {one["part"] for one in told["found"] if one["state"] == "ill"} == {"database"}
+
+
+def found_of(config: Config, part: str) -> list[Found]:
+    return [one for one in asyncio.run(looked_at(config)) if one.part == part]
+
+
+def test_an_empty_database_on_a_server_is_none_yet(tmp_path: Path, postgres: Postgres) -> None:
+    """As a file that is not there: no other version has written it, and nothing is wrong."""
+    config = Config(storage=StorageSettings(url=postgres.create_bare(), keys=""))
+    (found,) = found_of(config, "database")
+    assert (found.state, found.told) == (State.WELL, texts("en")["doctor.database_new"])
+
+
+def test_what_says_itself_what_to_do_is_given_no_other_advice(tmp_path: Path, postgres: Postgres) -> None:
+    """A misspelt name has nothing to do with a server that is full."""
+    url = postgres.create_bare()
+    misspelt = Config(storage=StorageSettings(url=url.replace(url.rpartition("/")[2], "nowhere"), keys=""))
+    (found,) = found_of(misspelt, "database")
+    assert found.state is State.ILL and "does not exist" in found.told and not found.remedy
+    away = Config(storage=StorageSettings(url=f"postgresql://jikimi@127.0.0.1:{free_port()}/jikimi", keys=""))
+    (found,) = found_of(away, "database")
+    assert found.state is State.ILL and found.remedy == texts("en")["doctor.database_remedy"]
+
+
+def test_a_misspelt_folder_of_keys_is_told_and_nothing_is_made_there(tmp_path: Path) -> None:
+    """New keys would only hide that the right ones are elsewhere."""
+    url, elsewhere = sqlite_in(tmp_path), tmp_path / "kyes"
+
+    def configured_with(folder: Path) -> Config:
+        return Config(storage=StorageSettings(url=url, keys=str(folder)))
+
+    async def start(config: Config) -> None:
+        async with opened(config, SystemClock()):
+            pass
+
+    asyncio.run(start(configured_with(tmp_path / "keys")))
+    wrong = configured_with(elsewhere)
+    (found,) = found_of(wrong, "keys")
+    assert found.state is State.ILL and "other keys" in found.told
+    assert asyncio.run(objections(wrong, texts("en"))) == [found.told]
+    with pytest.raises(Broken, match="other keys"):
+        asyncio.run(start(wrong))
+    assert not elsewhere.exists()
+    assert found_of(configured_with(tmp_path / "keys"), "keys")[-1].state is State.WELL
+
+
+def looked_at_by_nobody(url: str) -> None:
+    async def look() -> None:
+        async for one in checkup(Config(storage=StorageSettings(url=url, keys="")), texts("en")):
+            print(one.part, one.state, one.told)
+            if one.part == "database":
+                return
+
+    if os.geteuid() == 0:
+        asyncio.run(look())  # nobody may not be allowed to load what this takes
+        os.setuid(65534)
+    asyncio.run(look())
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_as_such() -> None:
+    """There may be room on a read-only disk, and the path may be right."""
+    with TemporaryDirectory(dir="/tmp") as folder:
+        sqlite_in(Path(folder))
+        Path(folder).chmod(0o555)
+        with Fork(looked_at_by_nobody, f"sqlite:///{folder}/jikimi.db", folder=Path("/")) as process:
+            process.wait()
+            *_, disk, database = process.stdout.splitlines() or [process.stderr, ""]
+        Path(folder).chmod(0o755)
+    assert disk.startswith("disk ill") and "nothing can be written" in disk, disk
+    assert database.startswith("database ill") and "read-only" in database
 
 
 def test_the_doctor_counts_who_can_be_shown_nothing(tmp_path: Path) -> None:
