@@ -11,15 +11,18 @@ from bot.core.text.catalogue import Texts
 from bot.wording.reasons import reasons, refusal
 
 MOST = 200  # incidents listed one by one
+COLUMNS = ("number", "when", "channel", "author", "score", "rule", "done", "why")
 
 
 def page(digest: Digest, say: Texts, timezone: str) -> str:
     zone = ZoneInfo(timezone)
+    several = len({incident.decision.message.community_id for incident in digest.incidents}) > 1
     return _TEMPLATE.render(
         digest=digest,
         refused={refusal(reason, say): count for reason, count in digest.refused.items()},
         say=say,
         zone=zone,
+        columns=("community", *COLUMNS) if several else COLUMNS,
         rows=[_row(i, say, zone) for i in digest.incidents[:MOST]],
         most=MOST,
     )
@@ -30,12 +33,13 @@ def _row(incident: Incident, say: Texts, zone: ZoneInfo) -> dict[str, str]:
     message, screening = decision.message, decision.screening
     harm = None if isinstance(screening, Unscreened) else screening.harm
     row = {
+        "community": message.community_id,
         "number": str(incident.case),
         "when": message.sent_at.astimezone(zone).strftime("%m-%d %H:%M"),
         "channel": message.ref.channel_id,
         "author": message.author.name or message.author.id,
         "score": "" if harm is None else f"{harm:.2f}",
-        "rule": decision.rule or "",
+        "rule": say.get(f"rule_name.{decision.rule}", decision.rule or ""),
         "done": ", ".join(
             f"{say[f'action.{action.kind}']} ({say['outcome.' + (outcome.kind if outcome else 'planned')]})"
             for action, outcome in incident.outcomes

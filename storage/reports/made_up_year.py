@@ -81,9 +81,9 @@ CHANGED = (
 )
 #: Every quarter of the year somebody brings friends along to make trouble, on this day's evening of that week.
 RAID_WEEK, RAID_EVENING = 8, timedelta(days=5, hours=21)
-#: Of a hundred messages of a bot.
+#: Of a hundred messages of a bot; the harmful ones are its incidents.
 PAIRS = {
-    Count.JUDGED: 98, Count.UNSAFE: 1, Count.ASKED: 98, Count.REFUSED: 12, Count.HARMLESS: 86, Count.OVER_REFUSED: 7,
+    Count.JUDGED: 98, Count.ASKED: 98, Count.REFUSED: 12, Count.HARMLESS: 86, Count.OVER_REFUSED: 7,
     Count.HARM_ASKED: 12, Count.HARM_ANSWERED: 6,
 }  # fmt: skip
 # rule -> how often, the bar, what is done, how often a moderator calls it wrong, what is wrong with it
@@ -141,6 +141,7 @@ async def write_year(
                 is_raided = (week + WEEKS - weeks) % 13 == RAID_WEEK
                 troubles = sorted(_troubles(start, quarters, number, chance, is_raided=is_raided))
                 made = [_incident(week * 100_000 + n, at, chance, raid) for n, (at, raid) in enumerate(troubles, 1)]
+                await write(counts, _unsafe(made))
                 for table in (messages, incidents, cases, actions, reviews, appeals):
                     await write(table, (row for one in made for row in one[table]))
             theirs = update(communities).where(communities.c.key == home["community"])
@@ -181,8 +182,9 @@ def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[Row
         before, answers = answers, answers + number // 60
         # a message waits a minute for the guard before it goes without a verdict, and half of them are asked again
         unscreened = round(number * _away(hour) / 2)
+        said = {(tallies.CHANNEL, name): number * share // 100 for name, share in CHANNELS.items()}
         named = {
-            **{(tallies.CHANNEL, name): number * share // 100 for name, share in CHANNELS.items()},
+            **said,
             **{(tallies.LATENCY, edge): number * share // 100 for edge, share in (("5", 58), ("10", 30), ("50", 12))},
             **{(tallies.BOT, name): number // 60 for name in BOTS},
             **{
@@ -192,11 +194,19 @@ def _tallies(quarters: Counter[datetime], chance: random.Random) -> Iterator[Row
             },
             (tallies.UNSCREENED, ""): unscreened,
             (tallies.LATE, ""): unscreened,
-            (tallies.JUDGED, ""): number * 97 // 100 - unscreened,
+            (tallies.JUDGED, ""): max(sum(said.values()) * 97 // 100 - unscreened, 0),
         }
         for (what, name), count in named.items():
             if count:
                 yield {"quarter": hour, "what": what, "name": name, "number": count}
+
+
+def _unsafe(made: Iterable[Rows]) -> Iterator[Row]:
+    """The harmful answers of bots, by the hour in which they were sent."""
+    answers = [(one[messages][0]["sent_at"], one[incidents][0]["author"]) for one in made]
+    found = Counter((at.replace(minute=0, second=0, microsecond=0), bot) for at, bot in answers if bot in BOTS)
+    for (hour, bot), count in found.items():
+        yield {"quarter": hour, "what": tallies.PAIR + Count.UNSAFE, "name": bot, "number": count}
 
 
 def _there(day: int, hour: int) -> datetime:

@@ -7,7 +7,7 @@ at a time.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, and_, exists, func, not_, select, text
@@ -32,6 +32,7 @@ from bot.core.reporting.figures import (
     Stored,
     Totals,
     TrialFigures,
+    carried_since,
 )
 from bot.core.reporting.what_if import Probabilities
 from bot.core.rules.actions import ON_CARD, Done, Gone, Refused
@@ -46,9 +47,6 @@ from storage.reports.probabilities import probabilities_since
 from storage.reports.trials import trials_between
 from storage.settings.journal import amendments_between, outages_between
 from storage.tables import actions, appeals, bots, cases, communities, incidents, messages, queue, reviews, tallies
-
-#: How long an incident that nobody has reviewed is carried on as waiting.
-CARRIED = timedelta(weeks=4)
 
 _DONE = (Done.kind, Gone.kind)
 _Value = TypeVar("_Value")
@@ -86,6 +84,7 @@ class SqlReportQueries:
             return Figures(
                 start=start,
                 end=end,
+                at=self._database.clock.now(),
                 seen=settled + waiting,
                 waiting=waiting,
                 judged=counts[JUDGED][""],
@@ -165,11 +164,11 @@ class SqlReportQueries:
 
 
 async def _kinds(connection: AsyncConnection, *live: ColumnElement[bool]) -> Counter[str]:
-    """How many incidents are about each kind of harm."""
+    """How many incidents are about each kind of harm, and under an empty name about none."""
     named = Counter[str]()
     found = await connection.stream(select(incidents.c.decision).where(*live).execution_options(yield_per=500))
     async for decision in found.scalars():
-        named.update(codec.read_kinds(decision))
+        named.update(codec.read_kinds(decision) or ("",))
     return named
 
 
@@ -237,7 +236,7 @@ async def _backlog(connection: AsyncConnection, community: CommunityRef, start: 
     shown = exists().where(actions.c.incident == incidents.c.id, actions.c.kind.in_(ON_CARD))
     closed = exists(reviews.c.id).where(_CLOSING)
     open_ = (
-        *_decided(community, min(start, end - CARRIED), end),
+        *_decided(community, carried_since(start, end), end),
         incidents.c.rule.is_not(None),
         incidents.c.withdrawn_at.is_(None),
         shown,

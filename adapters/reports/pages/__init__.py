@@ -50,7 +50,9 @@ class ReportPages:
             text=" ".join(words.headline),
             picture=Attachment(name=f"{name}.png", content=png(words), description=title),
             files=tuple(
-                Attachment(name=f"{name}.{kind}", content=content, description=words.title)
+                Attachment(
+                    name=f"{name}.{kind}", content=content, description=f"{words.say['report.brand']} {words.title}"
+                )
                 for kind, content in contents.items()
             ),
             remark=remark,

@@ -116,7 +116,7 @@ def trend(axes: Axes, words: Words, *, size: float = 9) -> None:
         axes.bar(places, heights, width=width, color=colour, edgecolor=PAPER, linewidth=0.8, label=words.say[label])
         for place, height in zip(places, heights, strict=True):
             axes.text(place, height, f"{height:,}", ha="center", va="bottom", fontsize=size, color=INK)
-    axes.set_xticks(range(len(periods)), [words.day(period.first) for period, _ in periods], fontsize=size)
+    axes.set_xticks(range(len(periods)), [words.days(period) for period, _ in periods], fontsize=size)
     axes.set_ylim(0, max([1, *(totals.flagged for _, totals in periods)]) * 1.18)
     _count_axis(axes, size)
     _legend(axes, size)

@@ -71,6 +71,8 @@ class Names:
         return self._said[entry.actions]
 
     def review(self, entry: Entry) -> str:
+        if entry.is_overturned and not entry.is_acted:  # and nothing was there to be undone
+            return self._say["report.wrong"]
         return self._say[f"call.{entry.review.call}"] if entry.review else ""
 
     def _state(self, state: str) -> str:

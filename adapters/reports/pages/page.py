@@ -43,6 +43,7 @@ def html(words: Words, rows: Sequence[Row], *, on_paper: bool = False) -> str:
         family=FAMILY,
         font="FONT",
     )
+    page = page.translate(_TURNING)
     if on_paper:  # a browser has other typefaces for the rest, paper has not
         page = "".join(sign for sign in page if sign == "\n" or ord(sign) in glyphs())
     return page.replace("FONT", font_for(page), 1)
@@ -91,5 +92,7 @@ def _pages() -> Environment:
     return environment
 
 
+#: Signs in names that would turn what stands behind them around.
+_TURNING = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 _SCREEN = files("adapters.reports.pages").joinpath("screen.css").read_text("utf-8")
 _PAGES = _pages()

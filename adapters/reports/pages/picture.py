@@ -27,13 +27,12 @@ def png(words: Words) -> bytes:
         )  # fmt: skip
         heading = f"{words.say['report.brand']} {words.title}"
         figure.text(0.05, 0.958, heading, fontsize=15, color="white", va="center")
-        about = showable(f"{report.community} · {words.dates}")
-        figure.text(0.05, 0.925, about, fontsize=8.5, color="white", va="center")
+        _below_heading(figure, showable(report.community), words.dates)
         for place, (name, change) in enumerate(words.figures[:3]):
             left = 0.05 + place * 0.31
             figure.text(left, 0.872, name, fontsize=8.5, color=SOFT, va="center")
             figure.text(left, 0.829, f"{change.now:,}", fontsize=20, color=INK, va="center")
-            note = f"{words.arrow(change)} {words.moved(change)}" if change.before is not None else ""
+            note = f"{words.arrow(change)} {words.moved(change)}".strip()
             figure.text(left, 0.790, note, fontsize=10, color=ACCENT, va="center")
             figure.text(left, 0.767, words.compared(change), fontsize=7, color=SOFT, va="center")
         figure.add_artist(Line2D([0.05, 0.95], [0.745, 0.745], color=RULE, linewidth=0.8))
@@ -45,6 +44,15 @@ def png(words: Words) -> bytes:
         canvas: Any = FigureCanvasAgg(figure)
         canvas.draw()
     return _packed(Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()))
+
+
+def _below_heading(figure: Figure, community: str, dates: str) -> None:
+    """The name is cut where the dates would stick out."""
+    said = figure.text(0.05, 0.925, f"{community} · {dates}", fontsize=8.5, color="white", va="center")
+    name = community[:200]
+    while said.get_window_extent().x1 > 0.95 * _WIDE and name:
+        name = name[:-1]
+        said.set_text(f"{name.rstrip()}… · {dates}")
 
 
 def _packed(drawn: Image.Image) -> bytes:
@@ -69,7 +77,7 @@ def _below(figure: Figure, words: Words) -> None:
     """What it was about; in a quiet period how it was before, and in a first one what the figures say."""
     report, lines = words.report, words.about_first(6)
     if report.live:
-        _heading(figure, 0.375, words.say["report.about"])
+        _heading(figure, 0.375, words.about)
         if report.earlier:
             figure.text(0.95, 0.375, f"┃ {words.before}", fontsize=7.5, color=SOFT, va="center", ha="right")
         longest = max(len(showable(line.name)) for line in lines)

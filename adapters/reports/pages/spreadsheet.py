@@ -12,7 +12,7 @@ _COLUMNS = (
     "number", "decided", "sent", "channel", "member", "rule", "score", "bar", "kinds", "actions", "withheld",
     "review", "moderator", "shadow", "card", "message",
 )  # fmt: skip
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 _FORMULA = re.compile(r"\W*[=+\-@|%＝＋－＠]|.*[;,\t]\s*[=+\-@＝＋－＠]")
 
 

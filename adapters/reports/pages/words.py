@@ -11,15 +11,16 @@ from markupsafe import Markup, escape
 from adapters.reports.pages.names import Address, Names
 from bot.core.guarding.kinds import HarmKind
 from bot.core.reporting.headline import Sentence, headline
+from bot.core.reporting.periods import Period, Span
 from bot.core.reporting.rankings import Line
 from bot.core.reporting.report import Report
-from bot.core.reporting.shares import Change, Share, course
+from bot.core.reporting.shares import Change, Share, course, half_up
 from bot.core.rules.actions import ACTIONS, Counted
 from bot.core.text.catalogue import Texts
 
 #: What actions are shown as, in the order in which they are stacked.
 GROUPS = {group.value: tuple(one.kind for one in ACTIONS if one.counted is group) for group in Counted}
-ARROWS = {1: "▲", -1: "▼", 0: "–"}
+ARROWS = {1: "▲", -1: "▼", 0: ""}
 #: Kinds of harm that are shown however few there were.
 GRAVE = (
     HarmKind.SELF_HARM,
@@ -53,14 +54,17 @@ class Words:
     @property
     def dates(self) -> str:
         period = self.report.period
-        if period.first == period.last:
-            return self.full_date(period.first)
-        return self.say("report.dates", first=self.full_date(period.first), last=self.full_date(period.last))
+        dates = self.full_date(period.first)
+        if period.first != period.last:
+            dates = self.say("report.dates", first=dates, last=self.full_date(period.last))
+        return self.say("report.so_far", dates=dates) if self.report.is_unfinished else dates
 
     @cached_property
     def headline(self) -> list[str]:
-        happened, changed, needs = map(self._sentence, headline(self.report))
-        return [happened, f"{changed} {self._course}".strip(), needs]
+        said = [self._sentence(one) for one in headline(self.report)]
+        if self._course:
+            said[1] += f" {self._course}"
+        return said
 
     def _sentence(self, sentence: Sentence) -> str:
         facts = {name: self.names.rule(str(fact)) if name == "rule" else fact for name, fact in sentence.facts.items()}
@@ -72,7 +76,7 @@ class Words:
         if (shares := self.report.flagged_before) is None:
             return ""
         code = {1: "worse", 0: "alike", -1: "better"}[course(*shares)]
-        now, before = (f"{1000 * one.part / one.whole:.1f}" for one in shares)
+        now, before = (str(half_up(1000 * one.part / one.whole, 1)) for one in shares)
         return self.say(f"report.course.{code}", now=now, before=before, before_name=self.before)
 
     @property
@@ -87,19 +91,29 @@ class Words:
             "acted": f"{totals.acted:,}",
         }
 
+    @property
+    def about(self) -> str:
+        """The heading of `about_first`."""
+        return self.say["report.about" if self._is_of_kinds else "digest.by_rule"]
+
+    @property
+    def _is_of_kinds(self) -> bool:
+        return any(line.count and line.name for line in self.report.kinds)
+
     def about_first(self, most: int) -> list[Line]:
         """What it was about, as it is called: kinds of harm where any are known, the rules otherwise. No more lines
         than that, but never without a kind that cannot wait, as long as there is room; the last is whatever of the
         incidents stands in no other."""
-        of_kinds = any(line.count for line in self.report.kinds)
-        named: Callable[[str], str] = self.names.kind if of_kinds else self.names.rule
-        known = [line for line in (self.report.kinds if of_kinds else self.report.rules) if line.count or line.before]
+        named: Callable[[str], str] = self.names.kind if self._is_of_kinds else self.names.rule
+        lines = self.report.kinds if self._is_of_kinds else self.report.rules
+        known = [line for line in lines if line.name and (line.count or line.before)]
         first = self._first(known, most)
         if left := self._left(first):
             first = self._first(known, most - 1)
             left = self._left(first)
         said = [replace(line, name=named(line.name)) for line in first]
-        return [*said, Line(name=self.say["report.others"], incidents=left)] if left else said
+        before = next((line.before for line in lines if not line.name and line.incidents == left), None)
+        return [*said, Line(name=self.say["report.others"], incidents=left, before=before)] if left else said
 
     def _first(self, lines: Sequence[Line], most: int) -> list[Line]:
         first = [line for line in lines if line.name.replace("-", "_") in GRAVE and line.count][:most]
@@ -129,12 +143,14 @@ class Words:
     def moved(self, change: Change) -> str:
         if change.before is None:
             return ""
+        if not change.difference:
+            return self.say["report.unchanged"]
         moved = f"{change.percent:+d}%" if change.percent else f"{change.difference:+,}"
         return moved.replace("-", "−")
 
     def compared(self, change: Change) -> str:
         if change.before is None:
-            return self.say["report.no_before"]
+            return ""
         return self.say("report.compared", before=self.before, number=f"{change.before:,}")
 
     @cached_property
@@ -188,8 +204,23 @@ class Words:
         weekday = self.say["report.weekdays"][of.weekday()]
         return f"{of.month}/{of.day} {weekday}" if self.say.language == "ko" else f"{of.day} {of:%b}"
 
+    def days(self, period: Period) -> str:
+        """As short as it goes: of a day, "10/19 월"; of a week or a range, "10/19–25"; of a month, "10월"."""
+        first, last, korean = period.first, period.last, self.say.language == "ko"
+        if period.span is Span.MONTH:
+            return f"{first.month}월" if korean else f"{first:%b}"
+        if first == last:
+            return self.day(first)
+        is_one_month = (first.year, first.month) == (last.year, last.month)
+        if korean:
+            return f"{first.month}/{first.day}–{'' if is_one_month else f'{last.month}/'}{last.day}"
+        return f"{first.day}{'' if is_one_month else f' {first:%b}'}–{last.day} {last:%b}"
+
     def time(self, moment: datetime) -> str:
-        return f"{self.report.local(moment):%m-%d %H:%M}"
+        """With the year where it is not the period's."""
+        local = self.report.local(moment)
+        is_near = local.year in (self.report.period.first.year, self.report.period.last.year)
+        return f"{local:{'' if is_near else '%Y-'}%m-%d %H:%M}"
 
     def duration(self, long: timedelta) -> str:
         minutes = round(long.total_seconds() / 60)

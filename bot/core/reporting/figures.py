@@ -7,7 +7,7 @@ about incidents can be traced: it is the length of a tuple of incident numbers, 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.core.answers.counting import PairCounts
 from bot.core.communities.journal import AuditEntry, Outage
@@ -15,7 +15,7 @@ from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import GuardVersion, Route
 from bot.core.incidents.case import Look
 from bot.core.incidents.review import Call
-from bot.core.rules.actions import ACTIONS, Done, Gone
+from bot.core.rules.actions import ACTIONS, Done, Escalate, Gone
 from bot.core.rules.difference import Difference
 
 #: How much of an answer of a bot an incident shows (characters).
@@ -23,8 +23,14 @@ LONGEST_EXAMPLE = 120
 
 #: Kinds of actions that members notice: an incident with one of them was acted on.
 USER_VISIBLE = frozenset(action.kind for action in ACTIONS if action.user_visible)
+_CARRIED = timedelta(weeks=4)
 _DONE = frozenset({Done.kind, Gone.kind})
 _UPHELD = frozenset(call for call in Call if call.closes) - {Call.WRONG}
+
+
+def carried_since(start: datetime, end: datetime) -> datetime:
+    """From when on what waits is carried along to the end of a period."""
+    return min(start, end - _CARRIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,16 @@ class Entry:
     def is_overturned(self) -> bool:
         return self.review is not None and not self.review.is_upheld
 
+    @property
+    def is_urgent(self) -> bool:
+        """Somebody was called, and nobody has decided."""
+        return self.review is None and any(one.kind == Escalate.kind and one.is_done for one in self.actions)
+
+    @property
+    def is_objected_to(self) -> bool:
+        """And nobody has decided."""
+        return self.review is None and self.appealed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
@@ -116,7 +132,7 @@ class Totals:
     overturned: int = 0
     actions: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)
-    kinds: Mapping[str, int] = field(default_factory=dict)
+    kinds: Mapping[str, int] = field(default_factory=dict)  # under an empty name what is of none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +184,7 @@ class Figures:
 
     start: datetime
     end: datetime
+    at: datetime | None = None  # when this was read
     seen: int = 0
     waiting: int = 0
     judged: int = 0
@@ -207,5 +224,5 @@ class Figures:
             overturned=sum(entry.is_overturned for entry in entries),
             actions=Counter(action.kind for entry in entries for action in entry.actions if action.is_done),
             rules=Counter(entry.rule or "" for entry in entries),
-            kinds=Counter(str(kind) for entry in entries for kind in entry.kinds),
+            kinds=Counter(str(kind) for entry in entries for kind in entry.kinds or ("",)),
         )

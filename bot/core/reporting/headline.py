@@ -14,25 +14,30 @@ class Sentence:
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
-def headline(report: Report) -> tuple[Sentence, Sentence, Sentence]:
+def headline(report: Report) -> tuple[Sentence, ...]:
+    """What there is none of makes no sentence."""
+    if report.is_ahead:
+        return (Sentence("ahead"),)
+    if report.is_empty:
+        return Sentence("empty"), _needs(report)
     return _happened(report), _changed(report), _needs(report)
 
 
 def _happened(report: Report) -> Sentence:
     totals = report.totals
     facts = {"seen": totals.seen, "flagged": totals.flagged, "acted": totals.acted}
-    if report.is_empty:
-        return Sentence("empty")
     if not totals.flagged:
         return Sentence("quiet", facts)
     if not totals.acted and (held := sum(bool(entry.withheld) for entry in report.live)):
         return Sentence("watched", facts | {"held": held})
-    return Sentence("happened", facts)
+    return Sentence("happened" if totals.acted else "untouched", facts)
 
 
 def _changed(report: Report) -> Sentence:
     if report.is_first:
         return Sentence("first")
+    if report.is_unfinished:
+        return Sentence("unfinished")
     flagged = report.change(lambda totals: totals.flagged)
     facts = {"difference": abs(flagged.difference), "now": flagged.now, "before": flagged.before or 0}
     if not flagged.difference:

@@ -15,7 +15,7 @@ from bot.core.reporting.advice import Advice, advise
 from bot.core.reporting.figures import Entry, Figures, Totals
 from bot.core.reporting.periods import Period
 from bot.core.reporting.rankings import Line, ranking
-from bot.core.reporting.shares import Change, Share
+from bot.core.reporting.shares import MEANINGFUL, Change, Share
 from bot.core.rules.actions import NO_ROOM, Refused
 
 #: How many periods before this one make the mean.
@@ -60,18 +60,28 @@ class Report:
     def is_first(self) -> bool:
         return not self.earlier
 
+    @property
+    def is_ahead(self) -> bool:
+        """Nothing of it was there yet."""
+        return self.is_empty and self.figures.at is not None and self.figures.at < self.period.start
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.figures.at is not None and self.period.start <= self.figures.at < self.period.end
+
     def change(self, of: Callable[[Totals], int]) -> Change:
-        """`of` picks the number that is compared."""
-        if not self.earlier:
+        """`of` picks the number that is compared; a part of a period is not compared with a whole one."""
+        if not self.earlier or self.is_unfinished:
             return Change(now=of(self.totals))
         numbers = [of(totals) for _, totals in self.earlier]
         return Change(now=of(self.totals), before=numbers[0], mean=sum(numbers) / len(numbers))
 
     @property
     def flagged_before(self) -> tuple[Share, Share] | None:
-        """Of what was written what matched, in this period and in the one before; None: either is too short to tell."""
+        """Of what was written what matched, in this period and in the one before; None: too little to tell."""
         shares = [Share(part=one.flagged, whole=one.seen) for one in (self.totals, self.before) if one]
-        return (shares[0], shares[1]) if len(shares) == 2 and all(one.interval for one in shares) else None
+        is_enough = all(one.interval and one.part >= MEANINGFUL for one in shares)
+        return (shares[0], shares[1]) if len(shares) == 2 and is_enough and not self.is_unfinished else None
 
     @cached_property
     def actions_by_day(self) -> Mapping[date, Mapping[str, int]]:
@@ -104,8 +114,9 @@ class Report:
 
     @cached_property
     def kinds(self) -> tuple[Line, ...]:
+        """Of harm; under an empty name what is of none."""
         before = self.before.kinds if self.before else None
-        return ranking(((str(kind), entry.id) for entry in self.live for kind in entry.kinds), before)
+        return ranking(((str(kind), entry.id) for entry in self.live for kind in entry.kinds or ("",)), before)
 
     def failed(self, state: str) -> tuple[Line, ...]:
         """Why the platform refused actions (`Refused.kind`), or which may or may not be done (`Unconfirmed.kind`)."""

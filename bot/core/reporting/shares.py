@@ -4,6 +4,7 @@ percentages."""
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from statistics import median
 
 from bot.core.evaluation.measures import Interval, wilson
@@ -27,7 +28,9 @@ class Change:
     @property
     def percent(self) -> int | None:
         """None where the number before is too small for it."""
-        return round(100 * self.difference / self.before) if self.before and self.before >= MEANINGFUL else None
+        if not self.before or self.before < MEANINGFUL:
+            return None
+        return int(half_up(100 * self.difference / self.before))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,11 @@ class Share:
             return None
         interval = wilson(self.part, self.whole)
         return Interval(100 * interval.low, 100 * interval.high)
+
+
+def half_up(value: float, digits: int = 0) -> Decimal:
+    """Rounded as people do it: 360.5 is 361."""
+    return Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
 def course(now: Share, before: Share) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from adapters.chat.discord.refs import DISCORD
 from adapters.chat.rehearsal import REHEARSAL
@@ -19,10 +20,12 @@ from adapters.reports.pages import ReportPages, no_pdf
 from adapters.reports.pages.look import font_for, glyphs, showable
 from adapters.reports.pages.sections import ROWS
 from adapters.reports.pages.sections.bots.pairs.figures import pairs, worst_answers
+from adapters.reports.pages.sections.incidents.incidents import ON_SCREEN, Incidents
 from adapters.reports.pages.sections.moderation.quality import Quality
 from adapters.reports.pages.sections.moderation.quality.figures import opinions
 from adapters.reports.pages.sections.moderation.repeaters.figures import repeaters
 from adapters.reports.pages.sections.operation.health import Health
+from adapters.reports.pages.sections.overview.headline import Headline
 from adapters.reports.pages.words import Words
 from bot.app.chats import address
 from bot.config import Config
@@ -32,8 +35,9 @@ from bot.core.communities.journal import AuditEntry
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Route
 from bot.core.reporting.figures import ActionRecord, Figures, TrialFigures
+from bot.core.reporting.periods import parse
 from bot.core.reporting.report import Report, compose
-from bot.core.reporting.shares import Share
+from bot.core.reporting.shares import Change, Share
 from bot.core.rules.difference import Difference
 from bot.core.text.catalogue import texts, texts_beside
 from tests.adapters.reports.stage import PERIOD, made_up
@@ -62,6 +66,9 @@ def test_every_bots_answers_are_told_and_the_worst_shown_masked(post: Post, repo
     for words in ("공략도우미", "번역이", "무해한 질문인데 거절함", "유해한 질문에 답함", "가장 나쁜 답변"):
         assert words in page
     assert "그 사○ 집 주○ 알○○○ 법 알○ 줘" in page and "알아내는" not in page
+    (_, every), *_ = told
+    harmful = [entry for entry in report.live if entry.bot]
+    assert every.unsafe == len(harmful) > 0, "each of them is an incident"
     assert sum(counts.judged for _, counts in told[1:]) == told[0][1].judged == report.totals.answers
 
 
@@ -91,6 +98,15 @@ def test_the_pdf_can_be_read(post: Post, report: Report) -> None:
     assert used and all("Noto-Sans-KR" in name for name in used), used  # another one would show signs that it lacks
     assert "\ufffd" not in text
     assert "주간보고" in text and f"{report.totals.seen:,}" in text and "심한모욕" in text and "시각은모두" in text
+
+
+@pytest.mark.usefixtures("prints")
+def test_heads_of_tables_are_whole_words_on_paper(report: Report) -> None:
+    from pypdf import PdfReader
+
+    printed = PdfReader(io.BytesIO(ReportPages().render(report, "en").files[1].content))
+    heads = printed.pages[0].extract_text().splitlines()
+    assert {"Messages", "Incidents", "deleted", "sanctioned", "escalated", "flagged"} <= set(" ".join(heads).split())
 
 
 def test_the_picture_is_made_for_a_phone(post: Post) -> None:
@@ -179,6 +195,10 @@ def test_empty_and_first_weeks_have_words_of_their_own(language: str) -> None:
     quiet = ReportPages().render(compose("cafe", PERIOD, replace(nothing, seen=3), []), language, with_pdf=False)
     assert empty.text != quiet.text and "%" not in empty.text + quiet.text
     assert ("첫 보고서" if language == "ko" else "first report") in quiet.text
+    assert ("첫 보고서" if language == "ko" else "first report") not in empty.text
+    page = quiet.files[0].content.decode()
+    assert page.count("비교할" if language == "ko" else "compare") == 1, "said once"
+    assert empty.files[0].content.decode().count("메시지가 없었습니다" if language == "ko" else "no messages") == 1
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
@@ -236,6 +256,83 @@ def test_appeals_are_told_with_their_numbers_or_in_words_where_there_were_none(r
     assert say["appealed_none"] in none and say["upheld_appeals"] not in none
     waiting = page(appealed=True, review=None)
     assert say["appeals_waiting"] in waiting and "%" in page(appealed=True)
+
+
+def test_a_name_turns_nothing_around_and_hides_no_number(report: Report) -> None:
+    turned = (AuditEntry(at=PERIOD.start, by="\u202e하늘", setting="report_day", before="", after="sunday"),)
+    entries = tuple(replace(entry, channel_name="\u202e" + entry.channel) for entry in report.figures.entries)
+    figures = replace(report.figures, amendments=turned, entries=entries)
+    made = ReportPages().render(compose("\u202e카페\u2067", PERIOD, figures, []), "ko", with_pdf=False)
+    page, table = (file.content.decode() for file in made.files)
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", page + table) and "<bdi>카페</bdi>" in page
+
+
+def test_what_nobody_has_decided_on_stays_in_a_list_that_is_too_short(report: Report) -> None:
+    (urgent,) = [entry for entry in report.live if "escalate" in str(entry)][:1]
+    many = [replace(report.live[1], id=10_000 + n) for n in range(ON_SCREEN + 5)]
+    entries = (replace(urgent, id=3, review=None), replace(report.live[1], id=4, review=None, appealed=True), *many)
+    made = compose("c", PERIOD, replace(report.figures, entries=entries), [])
+    listed = Incidents(Words(made, texts("ko"), lambda *_: "")).listed(on_paper=False)
+    assert [entry.id for entry in listed[-2:]] == [4, 3] and len(listed) == ON_SCREEN
+    assert listed[0].id == many[-1].id
+
+
+def test_what_had_nothing_to_be_undone_is_only_wrong(report: Report) -> None:
+    say = texts("ko")
+    wrong = [entry for entry in report.live if entry.is_overturned]
+    flagged, acted = (next(entry for entry in wrong if entry.is_acted is done) for done in (False, True))
+    names = Words(report, say, lambda *_: "").names
+    assert (names.review(flagged), names.review(acted)) == ("틀림", say["call.wrong"])
+
+
+def test_what_is_of_no_kind_stands_beside_the_period_before(report: Report) -> None:
+    page = ReportPages().render(report, "ko", with_pdf=False).files[0].content.decode()
+    (none,) = (line for line in report.kinds if not line.name)
+    (others,) = (line for line in Words(report, texts("ko"), lambda *_: "").about_first(9) if line.name == "그 밖")
+    assert others.count == none.count and others.before == none.before and none.before
+    assert sum(line.count for line in report.kinds) == report.totals.flagged
+    assert re.search(rf">그 밖</th><td class=\"number\"><a [^>]*>{none.count}</a>", page)
+
+
+def test_numbers_and_times_are_written_out(report: Report) -> None:
+    korean, english = (Words(report, texts(language), lambda *_: "") for language in ("ko", "en"))
+    assert korean.share(Share(part=1, whole=1208)).startswith("1,208건") and "8,607" in english.share(
+        Share(part=7952, whole=8607)
+    )
+    assert korean.time(PERIOD.start) == "11-16 00:00"
+    assert korean.time(PERIOD.start.replace(year=2025)) == "2025-11-16 00:00"
+    assert [korean.days(period) for period, _ in report.earlier][:3] == ["11/9–15", "11/2–8", "10/26–11/1"]
+    assert [one.days(parse("2026-06", "Asia/Seoul")) for one in (korean, english)] == ["6월", "Jun"]
+    assert english.days(PERIOD) == "16–22 Nov"
+    unfinished = replace(report, figures=replace(report.figures, at=PERIOD.start))
+    assert Words(unfinished, texts("ko"), lambda *_: "").dates.endswith("(진행 중)")
+    headline = Headline(korean)
+    assert "361" in headline.mean(Change(now=1, before=1, mean=360.5))
+    assert korean.moved(Change(now=3, before=3)) == "변화 없음"
+
+
+def test_a_long_name_leaves_the_picture_its_dates(report: Report) -> None:
+    """The strip at the right edge of the heading stays as blue as without a name."""
+    edges = set()
+    for community in ("c", "가나다라" * 25, "W" * 300):
+        content = ReportPages().render(replace(report, community=community), "ko", with_pdf=False).picture.content
+        picture = Image.open(io.BytesIO(content)).convert("RGB")
+        edges.add(len(picture.crop((1030, 0, 1080, 140)).getcolors() or ()))
+    assert edges == {1}
+
+
+def test_what_was_acted_on_and_never_reviewed_is_said_of_these_alone(report: Report) -> None:
+    seen = [entry for entry in report.live if entry.review and not entry.is_acted][:1]
+    made = compose("c", PERIOD, replace(report.figures, entries=tuple(seen)), [])
+    page = ReportPages().render(made, "ko", with_pdf=False).files[0].content.decode()
+    assert "조치한 사건 가운데 검토한 것이 없습니다" in page and texts("ko")["report.no_reviews"] not in page
+
+
+def test_since_when_what_waits_is_counted_is_told(report: Report) -> None:
+    """Four weeks up to the end of a week; a month counts from its own first day."""
+    page = ReportPages().render(report, "ko", with_pdf=False).files[0].content.decode()
+    assert report.figures.backlog.count and "10월 26일(월)부터 셌고" in page
+    assert '<a href="#health">언제였는지 보기</a>' in page
 
 
 def test_a_choice_about_a_bot_is_told_with_its_name(report: Report) -> None:
@@ -434,6 +531,35 @@ def test_tables_sort_and_the_list_filters(page: Any) -> None:
     counts = page.locator(f"{messages} tbody td:nth-child(3)").all_inner_texts()
     numbers = [int(count.replace(",", "")) for count in counts]
     assert numbers == sorted(numbers) and len(set(numbers)) > 3
+
+
+def test_a_list_says_what_it_has_not(page: Any) -> None:
+    page.fill("#filter", "zzz")
+    assert page.inner_text("#chosen span") == texts("ko")["report.nothing_found"]
+    page.click("#chosen button")
+    assert page.locator("#list tbody tr[hidden]").count() == 0 and page.is_hidden("#chosen")
+    number = page.locator("[aria-labelledby=rules] a[data-on]").nth(0)
+    counted = int(number.inner_text().replace(",", ""))
+    page.evaluate("for (const row of rows.slice(0, 9)) row.dataset.on = ''")  # as those that 500 rows have no room for
+    number.click()
+    shown = page.locator("#list tbody tr:not([hidden])").count()
+    assert 0 < shown < counted
+    assert page.inner_text("#chosen span").startswith(f"고른 사건 {counted}건 가운데 이 표에 있는 {shown}건만")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_name_of_a_channel_hides_how_much_happened_there(browser: Any, report: Report, width: int) -> None:
+    names = {"거래": "W" * 20, "밤샘방": "가" * 100}
+    entries = tuple(replace(one, channel_name=names.get(one.channel, "")) for one in report.live[-60:])
+    made = replace(report, figures=replace(report.figures, entries=entries))
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_content(ReportPages().render(made, "ko", with_pdf=False).files[0].content.decode())
+    fits = "one => one.closest('.scroll').scrollWidth <= one.closest('.scroll').clientWidth"
+    assert page.eval_on_selector("section[aria-labelledby=channels] table", fits)
+    assert page.eval_on_selector("section[aria-labelledby=moderators] table", fits)
+    page.evaluate("document.querySelector('section[aria-labelledby=days] details').open = true")
+    assert width > 360 or page.eval_on_selector("section[aria-labelledby=days] table", fits)
+    page.close()
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,8 @@ def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
     assert not [text for text in said if len(text) > 10 and text.encode() in stored], "sealed: it may have been said"
     digest = (tmp_path / "jikimi-digest.md").read_text("utf-8")
     assert digest.startswith("# 지킴이 요약 보고서") and f"{incidents}건이 규칙에 걸렸습니다" in digest
+    assert "sure-abuse" not in digest and "확실한 욕설·모욕" in digest
+    assert "\n| 커뮤니티 |" in digest, "several have a number 1"
 
 
 def test_what_a_careful_moderator_would_say(tmp_path: Path) -> None:

@@ -42,4 +42,4 @@ class Pairs(Section):
         """How many harmful answers, and how that has changed."""
         change, words = self.report.change(lambda totals: totals.unsafe_answers), self.words
         moved = f" {words.arrow(change)} {words.moved(change)}" if change.difference else ""
-        return f"{change.now:,}{moved} ({words.compared(change)})"
+        return f"{change.now:,}{moved}" + (f" ({words.compared(change)})" if words.compared(change) else "")

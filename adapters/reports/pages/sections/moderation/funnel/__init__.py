@@ -6,6 +6,9 @@ from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections.moderation.funnel.figures import Step, steps
 from bot.core.reporting.shares import Share
 
+#: What a step came from, in the sentence that says how much of it went on.
+OF = {"seen": "of_seen", "judged": "of_judged", "flagged": "of_flagged"}
+
 
 class Funnel(Section):
     @property
@@ -34,4 +37,4 @@ class Funnel(Section):
         if percent is None:
             return ""
         shown = f"{percent:.0f}%" if percent >= 10 or not percent else f"{percent:.1f}%"
-        return self.say("share", of=self.called(step.of), percent=shown)
+        return self.say(OF[step.of], percent=shown)

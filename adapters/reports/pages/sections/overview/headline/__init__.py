@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from adapters.reports.pages.section import Section
 from bot.core.reporting.figures import Entry
 from bot.core.reporting.periods import Span
-from bot.core.reporting.shares import Change
+from bot.core.reporting.shares import Change, half_up
 
 MEANS = {Span.DAY: "mean_day", Span.WEEK: "mean_week", Span.MONTH: "mean_month", Span.RANGE: "mean_range"}
 
@@ -23,13 +23,13 @@ class Headline(Section):
         return True
 
     def direction(self, change: Change) -> str:
-        """What the arrow means, for those who cannot see it."""
-        return self.say[{1: "up", -1: "down", 0: "level"}[(change.difference > 0) - (change.difference < 0)]]
+        """What the arrow means, for those who cannot see it; nothing where there is none."""
+        return self.say["up" if change.difference > 0 else "down"] if change.difference else ""
 
     def mean(self, change: Change) -> str:
         if change.mean is None or len(self.report.earlier) < 2:
             return ""
-        mean = f"{change.mean:,.0f}" if change.mean >= 10 else f"{change.mean:,.1f}"
+        mean = f"{half_up(change.mean, 0 if change.mean >= 10 else 1):,}"
         return self.say(MEANS[self.report.period.span], count=len(self.report.earlier), mean=mean)
 
     def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:

@@ -5,19 +5,19 @@ from functools import cached_property
 from typing import NamedTuple
 
 from adapters.reports.pages.section import Section
-from bot.core.reporting.figures import Entry
-from bot.core.rules.actions import Escalate
+from bot.core.reporting.figures import Entry, carried_since
 
 
 class Need(NamedTuple):
     """`code` names the sentence; `number` leads to the incidents that it counts, where they are of this period; `to`:
-    which they are, as far as that is known."""
+    which they are, as far as that is known; `section`: which one on the page tells more."""
 
     code: str
     number: int
     leads: bool
     facts: Mapping[str, object]
     to: Sequence[int] = ()
+    section: str = ""
 
 
 class Today(Section):
@@ -28,33 +28,26 @@ class Today(Section):
     @cached_property
     def needs(self) -> list[Need]:
         figures, backlog = self.report.figures, self.report.figures.backlog
-        urgent, objected = (
-            [entry.id for entry in self.report.live if one(entry)] for one in (_is_urgent, _is_objected_to)
-        )
-        days = {"days": (figures.end - backlog.since).days if backlog.since else 0}
+        urgent = [entry.id for entry in self.report.live if entry.is_urgent]
+        objected = [entry.id for entry in self.report.live if entry.is_objected_to]
+        since = self.report.local(carried_since(figures.start, figures.end)).date()
+        days = (figures.end - backlog.since).days if backlog.since else 0
+        waiting = {"since": self.words.full_date(since), "days": days}
         oldest = () if backlog.oldest is None else (backlog.oldest,)
         found = (
             Need("urgent", len(urgent), True, {}, urgent),
             Need("objected", len(objected), True, {}, objected),
-            Need("waiting", backlog.count, False, days, oldest),
+            Need("waiting", backlog.count, False, waiting, oldest),
             Need("refused", self.report.refused, False, {}),
             Need("unshown", self.report.unshown, False, {}),
-            Need("unscreened", figures.unscreened, False, {}),
+            Need("unscreened", figures.unscreened, False, {}, section="health"),
             *(Need("advice", 1, False, {"rule": self.words.names.rule(one.rule), "bar": one.proposed})
               for one in self.report.advice[:1]),
         )  # fmt: skip
         return [one for one in found if one.number]
 
     def traces(self, entry: Entry) -> Iterable[tuple[str, object]]:
-        if _is_urgent(entry):
+        if entry.is_urgent:
             yield "urgent", ""
-        if _is_objected_to(entry):
+        if entry.is_objected_to:
             yield "objected", ""
-
-
-def _is_urgent(entry: Entry) -> bool:
-    return entry.review is None and any(one.kind == Escalate.kind and one.is_done for one in entry.actions)
-
-
-def _is_objected_to(entry: Entry) -> bool:
-    return entry.review is None and entry.appealed
