@@ -40,9 +40,12 @@ async def run(
     roles: frozenset[Role] = frozenset(Role),
 ) -> None:
     """Raises `Broken` where nothing is switched on, or something that is cannot work."""
+    import structlog  # not for `--help`
+
     from bot.app import chats, guards, operations, reporting
     from bot.app.application import application
 
+    _log = structlog.get_logger(__name__)
     if Role.ALL not in roles and config.storage.url.startswith("sqlite"):
         raise Broken(say["run.file_is_of_one"])
     wanted = chats.wanted(config, say) if not roles.isdisjoint(REACHING) else ()
@@ -75,11 +78,8 @@ async def run(
             titles = [say("run.over_rest", platforms=", ".join(titles))]
         places = ", ".join([*titles, *judging, *([f"HTTP ({http})"] if http else ())])
         if remark := reporting.no_pdf(say):
-            print(remark, flush=True)
-        begins = say("run.begins", platforms=places, database=config.storage.shown)
-        print(
-            begins if wanted or not http else say("run.opens", listen=http, database=config.storage.shown), flush=True
-        )
+            _log.info("reports have no PDF here", why=remark)
+        _log.info("begins", on=places, records=config.storage.shown)
         with _stop_signals() as stopping, _reloads(jikimi, say, read_again):
             await jikimi.run(traces.kept if traces else None, stopping)
 
@@ -90,15 +90,18 @@ def _reloads(jikimi: "Jikimi", say: Texts, read_again: "Callable[[], Config] | N
     if read_again is None or not hasattr(signal, "SIGHUP") or (sys.stdin and sys.stdin.isatty()):
         yield
         return
+    import structlog
+
+    _log = structlog.get_logger(__name__)
 
     def reload() -> None:
         try:
             waiting = jikimi.reload(read_again())
         except BotError as error:
-            print(f"{say.why(error)}\n{say['run.not_reloaded']}", file=sys.stderr, flush=True)
+            _log.error("the configuration is refused, and the one before goes on", reason=say.why(error))
             return
-        more = " " + say("run.after_restart", names=", ".join(waiting)) if waiting else ""
-        print(say["run.reloaded"] + more, flush=True)
+        after = {"after_restart": ", ".join(waiting)} if waiting else {}
+        _log.info("the configuration was read again", **after)
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, reload)

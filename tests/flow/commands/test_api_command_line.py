@@ -30,6 +30,7 @@ from tests.servers.command import typed
 from tests.servers.databases import sqlite_in
 from tests.servers.forks import Fork
 from tests.servers.postgres import Postgres
+from tests.servers.waiting import until
 
 ROOT = Path(__file__).parents[3]
 
@@ -85,9 +86,9 @@ def test_keys_are_made_listed_and_revoked_while_it_runs(
                 await asyncio.sleep(0.2)
             assert await status(first) == 200
             process.send(signal.SIGTERM)
-            assert await process.ended() == 0 and "The HTTP API listens at 127.0.0.1:" in process.stdout
+            assert await process.ended() == 0 and "HTTP (127.0.0.1:" in process.stderr and not process.stdout
             for key in (first, second["key"]):
-                assert key.split("_", 2)[2] not in process.stdout + process.stderr
+                assert key.split("_", 2)[2] not in process.stderr
             again = await asyncio.to_thread(keys, tmp_path, "revoke", second["id"], language="en")
             assert isinstance(again.exception, Broken) and "no valid key" in str(again.exception)
         return first.split("_", 2)[2]
@@ -145,6 +146,22 @@ def test_an_address_that_cannot_be_had_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     (tmp_path / "config.toml").write_text("[http]\nlisten = '192.0.2.1:80'\n")
     assert jikimi(tmp_path, "run").returncode == 2, "which no machine has"
+
+
+def test_every_line_of_a_log_for_programs_is_an_object(tmp_path: Path) -> None:
+    """That it has begun, that reports have no PDF, and that keys were made are lines as all others are."""
+    url = configured(tmp_path)
+
+    async def begin() -> str:
+        with Fork(typed, "--log", "json", "run", folder=tmp_path) as process:
+            await until(lambda: url.removeprefix("http://") in process.stderr or process.returncode is not None)
+            process.send(signal.SIGTERM)
+            await process.ended()
+            assert not process.stdout
+            return process.stderr
+
+    events = [json.loads(line)["event"] for line in asyncio.run(begin()).splitlines()]
+    assert "begins" in events
 
 
 def test_who_finds_no_database_is_started_again(tmp_path: Path) -> None:

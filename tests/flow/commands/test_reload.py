@@ -15,6 +15,7 @@ from bot.core.base.errors import Broken
 from bot.core.chat.message import CommunityRef
 from bot.core.communities.community import Community
 from bot.core.rules.policy import Watch
+from bot.core.text.catalogue import texts
 from tests.builders import DISCORD, message, put_settings
 from tests.fakes.clock import ManualClock
 from tests.fakes.guarding import ScriptedGuard
@@ -73,11 +74,11 @@ def test_a_service_that_is_told_to_reload_judges_by_the_new_rules_or_goes_on(tmp
         async with running(tmp_path, url) as process, httpx.AsyncClient() as client:
             client.headers["Authorization"] = f"Bearer {key}"
             assert await rules(client) == []
-            await until(lambda: "127.0.0.1" in process.stdout)  # where it listens
-            before = process.stdout.count("\n")  # without Pango it has also said that
+            await until(lambda: "127.0.0.1" in process.stderr)  # where it listens
+            again = "the configuration was read again"
 
             def told() -> int:
-                return process.stdout.count("\n") - before
+                return sum(process.stderr.count(one) for one in (again, texts("ko")[f"log.{again}"]))
 
             first = file.read_text("utf-8")
             for content, said, found in (
@@ -93,7 +94,7 @@ def test_a_service_that_is_told_to_reload_judges_by_the_new_rules_or_goes_on(tmp
                 process.send(signal.SIGHUP)
                 await until(said)
                 assert await rules(client) == found
-            assert "[http]" in process.stdout.splitlines()[-1]
+            assert "[http]" in process.stderr and not process.stdout, "all of it is the log"
             asked = await asyncio.to_thread(CliRunner().invoke, build("en"), ["health", "--config", str(file)])
             assert asked.exit_code == 0 and "alive" in asked.output
             process.send(signal.SIGTERM)
