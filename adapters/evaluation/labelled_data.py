@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.evaluation.quality import Labelled
 from bot.core.guarding.verdict import Exchange, Task
 
@@ -90,13 +90,13 @@ def _parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError:
-        raise Broken('{file}: reading Parquet takes pyarrow: pip install -e ".[parquet]"', file=path.name) from None
+        raise Broken('{file}: reading Parquet takes pyarrow: pip install "jikimi[parquet]"', file=path.name) from None
     try:
         rows = parquet.read_table(path).to_pylist()
     except FileNotFoundError:
         raise Broken("{path}: there is no such file", path=path) from None
     except (OSError, ArrowException) as problem:
-        raise Broken("{file} cannot be read: {why}", file=path.name, why=type(problem).__name__) from problem
+        raise Broken("{file} cannot be read: {why}", file=path, why=reason(problem)) from problem
     return iter(enumerate(rows, start=1))
 
 
@@ -107,7 +107,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise Broken("{path}: there is no such file", path=path) from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as problem:
-        raise Broken("{file} cannot be read: {why}", file=path.name, why=type(problem).__name__) from problem
+        raise Broken("{file} cannot be read: {why}", file=path, why=reason(problem)) from problem
 
 
 def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.evaluation.fresh import FreshLine
 from bot.core.guarding.kinds import HarmKind
 
@@ -13,8 +13,10 @@ def read_pens(path: Path) -> Sequence[FreshLine]:
     """Raises Broken where the file is missing, or a line is not one of a pen's."""
     try:
         written = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Broken(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+    except OSError as error:
+        raise Broken("{path}: {why}", path=path, why=reason(error)) from error
+    except UnicodeDecodeError as error:
+        raise Broken("{path}: {why}", path=path, why="not UTF-8") from error
     lines = []
     for number, line in enumerate(written, 1):
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters import typeface
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.text.catalogue import Texts
 
 BINS = 10
@@ -33,7 +33,7 @@ def draw(path: Path, scored: Mapping[str, tuple[Sequence[bool], Sequence[float]]
         try:
             figure.savefig(path, format="png")
         except OSError as error:
-            raise Broken(f"{path}: {error.strerror}") from error
+            raise Broken("{path}: {why}", path=path, why=reason(error)) from error
 
 
 def _font(language: str) -> Any:

@@ -16,7 +16,7 @@ from bot.core.base.errors import Broken
 
 _log = structlog.get_logger(__name__)
 
-NOT_INSTALLED = 'vLLM is not installed: pip install -e ".[vllm]"'
+NOT_INSTALLED = 'vLLM is not installed: pip install "jikimi[vllm]"'
 
 #: What a batch of messages fills, as vLLM has it for its own class LLM; its defaults for an engine like ours are a
 #: quarter of it. The first on cards of 70 GB and more.

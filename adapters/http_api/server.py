@@ -19,7 +19,7 @@ from adapters.http_api.judging.deciding import Judging
 from adapters.http_api.metrics import Metrics
 from adapters.http_api.routes import Routes
 from bot.core.base.clock import Clock
-from bot.core.base.errors import Broken, Unavailable
+from bot.core.base.errors import Broken, Unavailable, reason
 from bot.core.incidents.feedback import Listener
 from bot.core.incidents.ports import Webhooks
 from bot.core.moderation.rulings import Rulings
@@ -108,7 +108,7 @@ def _bound(place: str) -> socket.socket:
         return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         kind = Unavailable if error.errno == EADDRINUSE else Broken
-        raise kind("[http] {place}: {why}", place=place, why=error.strerror) from None
+        raise kind("[http] {place}: {why}", place=place, why=reason(error)) from None
 
 
 class _Server(uvicorn.Server):

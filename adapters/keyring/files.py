@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.base.owner import hand_over
 
 try:
@@ -27,7 +27,7 @@ def private_folder(folder: Path) -> None:
         raise Broken(
             "The folder of the keys {folder} cannot be made ({why}); name another in [storage] keys.",
             folder=folder,
-            why=error.strerror,
+            why=reason(error),
         ) from None
 
 

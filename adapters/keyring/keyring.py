@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from adapters.keyring.files import KEYRING, locked, private_folder, replace_file
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.operations.sealing import HEADER, KIND, NOTHING, OPEN, Span, header
 
 #: After how long a new key begins, and how long after that the old one is thrown away: what must be kept for longer
@@ -191,7 +191,7 @@ class Keyring:
             try:
                 self._write([Period(number, span, now, os.urandom(32)) for number, span in enumerate(Span, 1)])
             except OSError as error:
-                raise Broken("The keyring {path} is not saved ({why}).", path=self._path, why=error.strerror) from None
+                raise Broken("The keyring {path} is not saved ({why}).", path=self._path, why=reason(error)) from None
 
     def _stamp(self) -> tuple[int, int]:
         status = self._path.stat()
@@ -206,7 +206,7 @@ class Keyring:
                 raise Broken("A newer version of Jikimi has written the keyring {path}.", path=self._path)
             inside = json.loads(self._master.decrypt(sealed[:_NONCE], sealed[_NONCE:], b"jikimi keyring 1"))
         except OSError as error:
-            raise Broken("The keyring {path} cannot be read ({why}).", path=self._path, why=error.strerror) from None
+            raise Broken("The keyring {path} cannot be read ({why}).", path=self._path, why=reason(error)) from None
         except InvalidTag:
             raise Broken("The keyring {path} lies under another master key; give that one.", path=self._path) from None
         except (ValueError, KeyError, TypeError, RecursionError):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from adapters.keyring.files import KEYRING, locked, private_folder, replace_file
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 
 VARIABLE = "JIKIMI_MASTER_KEY"
 CREDENTIAL = "jikimi-master-key"  # systemd: LoadCredential=jikimi-master-key:PATH
@@ -64,14 +64,14 @@ def _make(path: Path) -> None:
     try:
         replace_file(path, base64.b64encode(os.urandom(LENGTH)) + b"\n")
     except OSError as error:
-        raise Broken("The master key {path} cannot be written ({why}).", path=path, why=error.strerror) from None
+        raise Broken("The master key {path} cannot be written ({why}).", path=path, why=reason(error)) from None
 
 
 def _content(path: Path) -> str:
     try:
         return path.read_text("ascii")
     except OSError as error:
-        raise Broken("The master key {path} cannot be read ({why}).", path=path, why=error.strerror) from None
+        raise Broken("The master key {path} cannot be read ({why}).", path=path, why=reason(error)) from None
     except UnicodeDecodeError:
         raise _no_key(str(path)) from None
 

@@ -13,7 +13,7 @@ from adapters.system_clock import SystemClock
 from bot.config import Config
 from bot.config.guards import SHIPPED
 from bot.core.base.clock import Clock
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.communities.community import LONGEST_RULES
 from bot.core.guarding.canary import Canary, listen
 from bot.core.guarding.ports import Guard
@@ -181,7 +181,7 @@ def house_rules(config: Config) -> str:
     try:
         rules = Path(path).read_text("utf-8-sig").strip() if path else ""
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "UTF-8"
+        why = say.why(reason(error) if isinstance(error, OSError) else "not UTF-8")
         raise Broken(say("check.no_rules_file", path=path, why=why)) from None
     if len(rules) > LONGEST_RULES:
         raise Broken(say("check.long_file", path=path, most=LONGEST_RULES))
@@ -242,6 +242,7 @@ GUARDS: dict[str, Callable[[Config], OpenGuard]] = {
     READS_RULES: rules_reader,
     **{name: partial(_model, name) for name in DIALECTS},
 }
+NAMES = ", ".join(name for name in GUARDS if name not in SHIPPED[1:])  # without what one was called once
 
 
 def guard(
@@ -251,6 +252,8 @@ def guard(
     `as_card`: asked as its model card does. Raises `Broken` where there is none of that name, or it cannot be."""
     if name is None and config.guard.name == READS_RULES:
         raise Broken(say["check.policy_guard"])
+    if name and name not in GUARDS:
+        raise Broken(say("guards.unknown", name=name, names=NAMES))
     name = name or config.guard.name
     for unknown in _unknown(name, config, say):
         raise Broken(unknown)
@@ -265,7 +268,7 @@ def guard(
 
 def _unknown(name: str, config: Config, say: Texts) -> Iterator[str]:
     if name not in GUARDS:
-        yield say("run.unknown_guard", name=name, names=", ".join(GUARDS))
+        yield say("run.unknown_guard", name=name, names=NAMES)
     if name == "cascade" and config.guard.second not in DIALECTS:
         yield say("run.unknown_second", name=config.guard.second, names=", ".join(DIALECTS))
 
@@ -321,6 +324,13 @@ def capabilities() -> list[dict[str, Any]]:
             categories={kind: kind for kind in guard.model.kinds},
             licence="CC BY-SA 4.0",
             gated=False,
+        ),
+        _capability(
+            "cascade",
+            "embedded, [guard] second",
+            tasks=harm,
+            unverified=["how well the guard that was chosen as the second knows anything"],
+            licence="of the guards that it asks",
         ),
         _capability(
             "classifier",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 
 
 def print_json(value: object) -> None:
@@ -43,7 +43,7 @@ class Outlet:
             try:
                 self.markdown.write_text(markdown(tables), "utf-8")
             except OSError as error:
-                raise Broken(f"{self.markdown}: {error.strerror}") from error
+                raise Broken("{path}: {why}", path=self.markdown, why=reason(error)) from error
         print_json(content) if self.as_json else show(tables)
 
 

@@ -14,7 +14,7 @@ from bot.config.networks import with_sections
 from bot.config.renamed import renew
 from bot.config.sections import Config
 from bot.config.values import Table
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.moderators.network import Network
 from bot.core.text.catalogue import Texts
 
@@ -85,11 +85,11 @@ def _read(path: Path, say: Texts) -> dict[str, Any]:
     except FileNotFoundError:
         raise Broken(say("check.no_file", path=path)) from None
     except OSError as error:
-        raise Broken(say("check.problem", path=path, key="-", why=error.strerror)) from None
+        raise Broken(f"{path}: {say.why(reason(error))}") from None
     except UnicodeDecodeError:
         raise Broken(say("check.not_text", path=path)) from None
     except tomllib.TOMLDecodeError as error:
-        raise Broken(say("check.not_toml", path=path, problem=error)) from None
+        raise Broken(say("check.not_toml", path=path, problem=problems.not_toml(error, say))) from None
     except RecursionError:
         raise Broken(say("check.problem", path=path, key="-", why=say["policy_file.deep"])) from None
 

@@ -151,7 +151,7 @@ def read(content: bytes, say: Texts) -> Community | Unfit:
     except UnicodeDecodeError:
         return Unfit(say["policy_file.not_text"])
     except tomllib.TOMLDecodeError as error:
-        return Unfit(say("policy_file.not_toml", problem=error))
+        return Unfit(say("policy_file.not_toml", problem=problems.not_toml(error, say)))
     except RecursionError:
         return Unfit(say["policy_file.deep"])
     if isinstance(version := table.get("format"), int) and version > FORMAT:

@@ -2,8 +2,10 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from tomllib import TOMLDecodeError
 from typing import get_args
 
 from pydantic import BaseModel, SecretStr
@@ -29,6 +31,25 @@ _KINDS: Mapping[str, str] = {
     "model_type": "table",
     "dict_type": "table",
 }
+
+#: How tomllib begins what it says -> what is said of it.
+_TOML = {
+    "Expected '='": "equals",
+    "Expected ']": "open",
+    "Unclosed": "open",
+    "Unterminated": "open",
+    "Cannot": "twice",
+    "Duplicate": "twice",
+}
+_PLACE = re.compile(r"line (\d+), column (\d+)\)$")
+
+
+def not_toml(error: TOMLDecodeError, say: Texts) -> str:
+    """Where it can be read no further, and what is wrong there."""
+    why = say[f"toml.{next((kind for begins, kind in _TOML.items() if str(error).startswith(begins)), 'odd')}"]
+    if found := _PLACE.search(str(error)):
+        return say("toml.at", line=found[1], column=found[2], why=why)
+    return say("toml.at_end", why=why)
 
 
 def explained(problem: ErrorDetails, model: type[BaseModel], say: Texts) -> tuple[str, str]:

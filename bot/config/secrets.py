@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.text.catalogue import Texts
 
 
@@ -43,7 +43,7 @@ def _content(path: Path, name: str, say: Texts) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "UTF-8"
+        why = say.why(reason(error) if isinstance(error, OSError) else "not UTF-8")
         raise Broken(say("check.problem", path=path, key=name, why=why)) from None
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.base.owner import hand_over
 from storage.errors import driver_errors
 from storage.migrations.upgrading import known_steps, newest_step
@@ -95,7 +95,7 @@ def _told(to: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Broken("{file} cannot be written: {why}.", file=to, why=error.strerror) from error
+        raise Broken("{file} cannot be written: {why}.", file=to, why=reason(error)) from error
 
 
 def _room_for(connection: sqlite3.Connection, to: Path) -> None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from adapters.chat.rehearsal.exports import Row, rows
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.chat.message import Author, CommunityRef, Kind, Message, MessageRef, Pairing, Platform
 from bot.core.chat.ports import Connection
 from bot.core.chat.post import Post
@@ -150,7 +150,7 @@ class RehearsalChat:
         except FileNotFoundError:
             raise Broken(self._say("transcript.no_file", path=self._path)) from None
         except OSError as error:
-            raise Broken(f"{self._path}: {error.strerror}") from None
+            raise Broken("{path}: {why}", path=self._path, why=reason(error)) from None
 
     def _message(self, line: bytes, number: int) -> Message:
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.evaluation.calibration import Calibration
 from bot.core.guarding.figures import ReplicaFigures
 from bot.core.guarding.ports import Answered, Guard, counting, is_continuous, judge_each, replica_figures
@@ -64,7 +64,7 @@ def read_calibration(path: Path) -> Calibration:
     try:
         return Calibration.from_json(json.loads(path.read_text("utf-8")))
     except OSError as error:
-        raise Broken(f"{path}: {error.strerror}") from error
+        raise Broken("{path}: {why}", path=path, why=reason(error)) from error
     except ValueError as error:
         raise Broken("{path}: not a calibration written by `jikimi calibrate`", path=path) from error
 
@@ -74,4 +74,4 @@ def write_calibration(calibration: Calibration, path: Path) -> None:
     try:
         path.write_text(json.dumps(calibration.to_json(), indent=2) + "\n", "utf-8")
     except OSError as error:
-        raise Broken(f"{path}: {error.strerror}") from error
+        raise Broken("{path}: {why}", path=path, why=reason(error)) from error

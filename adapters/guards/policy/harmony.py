@@ -13,7 +13,7 @@ from adapters.guards.policy.guard import MOST_TOKENS
 from adapters.guards.vllm_replicas import Ways
 from bot.core.base.errors import Broken
 
-NOT_INSTALLED = 'openai-harmony is not installed: pip install -e ".[policy]"'
+NOT_INSTALLED = 'openai-harmony is not installed: pip install "jikimi[policy]"'
 VOCABULARY = "o200k_base.tiktoken"
 
 

@@ -77,6 +77,7 @@ async def _row(messages: int, guard: "Guard") -> dict[str, object]:
             LONG_ONES, guard, Path(folder) / "long.db", source=iter(journeys.long_ones(LONG_ONES))
         )
     return {
+        "rounds": ROUNDS,
         "queue_per_second": round(queue, 1),
         "jikimi_per_second": round(median(one.rate for one in ours), 1),
         "naive_per_second": round(median(one.rate for one in naive), 1),

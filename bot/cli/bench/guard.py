@@ -10,13 +10,14 @@ import gzip
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from itertools import count
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from bot.cli.bench.loads import Exchanges, Load, Row
     from bot.core.guarding.ports import Guard
 
+Found = TypeVar("Found")
+
 #: What can be measured, in this order. An engine serves one mode, so there are up to three starts.
 WITHOUT_VLLM = ("embedded", "classifier")
 OF_A_MODEL = (
@@ -41,12 +44,15 @@ OF_A_MODEL = (
 )  # fmt: skip
 SECTIONS = (*WITHOUT_VLLM, *OF_A_MODEL)
 
+#: The option that one takes; of all others it is --model.
+NEEDS = {"embedded": "", "classifier": "--classifier", "server": "--server"}
+
 LONG = 30  # texts that make a long one: some 1,000 tokens
 
 #: As a model name: random weights in the shape of Llama 3.2 3B. Right for speed, useless for answers.
 DUMMY_3B = "3b-dummy"
 
-EXCHANGES = "chat,pairs,long"
+EXCHANGES = ("chat", "pairs", "long")
 SHARES = "0.5,0.8,0.95,2"
 
 
@@ -66,7 +72,7 @@ def declare(line: Line) -> None:
         only: Annotated[str, typer.Option("--only", help=say["help.bench_only"], show_default=False)] = "",
         seconds: Annotated[float, typer.Option("--seconds", min=0.1, help=say["help.bench_seconds"])] = 10.0,
         server: Annotated[str, typer.Option("--server", help=say["help.bench_server"], show_default=False)] = "",
-        exchanges: Annotated[str, typer.Option("--exchanges", help=say["help.bench_exchanges"])] = EXCHANGES,
+        exchanges: Annotated[str, typer.Option("--exchanges", help=say["help.bench_exchanges"])] = ",".join(EXCHANGES),
         shares: Annotated[str, typer.Option("--shares", help=say["help.bench_shares"])] = SHARES,
         capacity: Annotated[
             float, typer.Option("--capacity", min=0, help=say["help.bench_capacity"], show_default=False)
@@ -76,20 +82,18 @@ def declare(line: Line) -> None:
     ) -> None:
         from bot.cli.bench.loads import Load
 
-        if unknown := set(exchanges.split(",")) - set(EXCHANGES.split(",")):
-            raise typer.BadParameter(", ".join(unknown), param_hint="--exchanges")
-        try:
-            of_its_own = named(cores)
-        except ValueError:
-            raise typer.BadParameter(cores, param_hint="--cores-for-model") from None
-        try:
-            offered = _numbers(shares)
-        except ValueError:
-            raise typer.BadParameter(shares, param_hint="--shares") from None
+        sections = _chosen("--only", only, SECTIONS, say) if only else SECTIONS
+        there = {"": True, "--classifier": classifier, "--server": server, "--model": model}
+        if lacking := [one for one in sections if only and not there[NEEDS.get(one, "--model")]]:
+            why = say("bench.takes", section=lacking[0], option=NEEDS.get(lacking[0], "--model"))
+            raise typer.BadParameter(why, param_hint="--only")
         load = Load(
-            seconds=seconds, texts=tuple(exchanges.split(",")), shares=offered, capacity=capacity, cores=of_its_own
+            seconds=seconds,
+            texts=_chosen("--exchanges", exchanges, EXCHANGES, say),
+            shares=_read("--shares", shares, _shares, say("bench.no_shares", given=shares, usual=SHARES)),
+            capacity=capacity,
+            cores=_read("--cores-for-model", cores, named, say("bench.no_cores", given=cores)),
         )
-        sections = only.split(",") if only else SECTIONS
         if model and find_spec("vllm") is None:
             raise Broken(say["run.no_vllm"])
         bench_guard(
@@ -103,6 +107,21 @@ def declare(line: Line) -> None:
             server=server,
             as_json=as_json,
         )
+
+
+def _chosen(option: str, given: str, choices: Sequence[str], say: Texts) -> tuple[str, ...]:
+    chosen = tuple(given.split(","))
+    if unknown := [one for one in chosen if one not in choices]:
+        why = say("check.choice", given=", ".join(unknown), choices=", ".join(choices))
+        raise typer.BadParameter(why, param_hint=option)
+    return chosen
+
+
+def _read(option: str, given: str, reading: Callable[[str], Found], why: str) -> Found:
+    try:
+        return reading(given)
+    except ValueError:
+        raise typer.BadParameter(why, param_hint=option) from None
 
 
 def bench_guard(
@@ -193,8 +212,12 @@ def exchanges_of(path: Path | None) -> dict[str, Iterator[Exchange]]:
     }
 
 
-def _numbers(given: str) -> tuple[float, ...]:
-    return tuple(float(number) for number in given.split(",") if number)
+def _shares(given: str) -> tuple[float, ...]:
+    """Raises ValueError."""
+    shares = tuple(float(number) for number in given.split(",") if number)
+    if not all(share > 0 and isfinite(share) for share in shares):
+        raise ValueError(given)
+    return shares
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -289,7 +312,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path)
     parser.add_argument("--only", default=",".join(SECTIONS))
     parser.add_argument("--seconds", type=float, default=Load().seconds)
-    parser.add_argument("--exchanges", default=EXCHANGES, help="what closed loops are about")
+    parser.add_argument("--exchanges", default=",".join(EXCHANGES), help="what closed loops are about")
     parser.add_argument("--shares", default=SHARES, help="of the queue's rate, offered in open loops")
     parser.add_argument("--capacity", type=float, default=0.0, help="a second, known: no closed loops")
     parser.add_argument("--cores-for-model", type=named, default=(), help="by comma; all else runs on the others")
@@ -314,7 +337,7 @@ def main() -> None:
             seconds=given.seconds,
             in_flight=given.in_flight,
             texts=tuple(given.exchanges.split(",")),
-            shares=_numbers(given.shares),
+            shares=_shares(given.shares),
             capacity=given.capacity,
             cores=given.cores_for_model,
         ),

@@ -16,6 +16,7 @@ import typer
 
 from bot.cli.line import Line
 from bot.cli.shown import print_json
+from bot.core.base.errors import Broken
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def bench_report(messages: int, incidents: int, say: Texts, *, as_json: bo
         big, quiet = (Config(storage=StorageSettings(url=f"sqlite:///{folder / word}.db")) for word in ("big", "quiet"))
         await tools.made_up_year(big, weeks=WEEKS, messages_a_week=messages, incidents_a_week=incidents)
         await tools.made_up_year(quiet, weeks=WEEKS, messages_a_week=QUIET_MESSAGES, incidents_a_week=0)
-        of_big, of_quiet = _command(big, folder), _command(quiet, folder)
+        of_big, of_quiet = _command(big, folder, say), _command(quiet, folder, say)
         drawing = await _drawing(quiet)
     result = {
         "messages": messages,
@@ -76,20 +77,23 @@ class CommandRun:
     memory: float
 
 
-def _command(config: "Config", folder: Path) -> CommandRun:
+def _command(config: "Config", folder: Path, say: Texts) -> CommandRun:
+    """Raises Broken with what it says where it fails."""
     from bot.app import tools
 
     settings = folder / "config.toml"
     settings.write_text(f'[storage]\nurl = "{config.storage.url}"\n', "utf-8")
     period = tools.made_up_week()
-    words = ["report", "--config", str(settings), "--week", period.name, "--out", str(folder)]
-    began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "bot", *words], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, words)
+    words = ["report", "--lang", say.language, "--config", str(settings), "--week", period.name, "--out", str(folder)]
+    with (folder / "said").open("w+b") as said:  # its log is of a record that is thrown away
+        began = time.perf_counter()
+        process = subprocess.Popen([sys.executable, "-m", "bot", *words], stdout=subprocess.DEVNULL, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise Broken(said.read().decode("utf-8", "replace").rstrip())
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return CommandRun(seconds=seconds, cpu=used.ru_utime + used.ru_stime, memory=used.ru_maxrss / unit)
 

@@ -10,7 +10,7 @@ from bot.app import tools
 from bot.cli.evaluation.judging import Study, judge_rows, sampled
 from bot.cli.shown import Outlet, Tabular
 from bot.config import Config
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.evaluation.quality import evaluate
 from bot.core.guarding.verdict import Task
 from bot.core.text.catalogue import Texts
@@ -122,7 +122,7 @@ def _keep(file: Path, collected: Mapping[str, Any]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(collected, ensure_ascii=False, indent=1) + "\n", "utf-8")
     except OSError as error:
-        raise Broken(f"{file}: {error.strerror}") from error
+        raise Broken("{path}: {why}", path=file, why=reason(error)) from error
 
 
 def card_files(given: Sequence[str], say: Texts) -> dict[str, Path]:

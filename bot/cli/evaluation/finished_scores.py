@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.guarding.verdict import Exchange, GuardVersion, Route, Screening, Task, Unscreened, Verdict
 
 
@@ -30,7 +30,7 @@ class FinishedScores:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a+b")
         except OSError as error:
-            raise Broken(f"{self.path}: {error.strerror}") from error
+            raise Broken("{path}: {why}", path=self.path, why=reason(error)) from error
         self._file.seek(0)
         content = self._file.read()
         whole = content.rfind(b"\n") + 1

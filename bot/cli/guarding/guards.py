@@ -33,7 +33,7 @@ def guards(say: Texts, name: str | None = None, *, as_json: bool) -> None:
     if name is not None:
         one = next((row for row in rows if row["name"] == name), None)
         if one is None:
-            raise Broken(say("run.unknown_guard", name=name, names=", ".join(row["name"] for row in rows)))
+            raise Broken(say("guards.unknown", name=name, names=", ".join(row["name"] for row in rows)))
         if as_json:
             print_json(one)
         else:
@@ -69,7 +69,7 @@ def _about(row: Mapping[str, Any], say: Texts) -> Iterator[str]:
     if row["parameters"]:
         yield say("guards.size", parameters=row["parameters"], weights=row["weights_gb"], memory=row["memory_gb"])
     gated = {True: "guards.gated", False: "guards.open", None: "guards.maybe_gated"}[row["gated"]]
-    yield say("guards.licence", licence=row["licence"], access=say[gated])
+    yield say("guards.licence", licence=say.why(row["licence"]), access=say[gated])
     if row["serve"]:
         yield say("check.serve", command=row["serve"])
     yield from (say("guards.unverified", what=say.why(what)) for what in row["unverified"])

@@ -44,7 +44,7 @@ def declare(line: Line) -> None:
 
     @line.bench.command("scale", help=say["help.bench_scale"])
     def command(
-        database: Annotated[str, typer.Option("--database", help=say["help.bench_database"])],
+        database: Annotated[str, typer.Option("--database", help=say["help.bench_scale_database"])],
         seconds: Annotated[float, typer.Option("--seconds", min=0.1, help=say["help.bench_seconds"])] = 5.0,
         as_json: Annotated[bool, line.json] = False,
     ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot.cli.line import DEFAULT_CONFIG, Line
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.text.catalogue import LANGUAGES, Texts, texts
 
 if TYPE_CHECKING:
@@ -145,4 +145,4 @@ def _write(file: Path, content: str, say: Texts) -> None:
     except FileExistsError:
         raise Broken(say("init.exists", path=file)) from None
     except OSError as error:
-        raise Broken(say("check.problem", path=file, key="-", why=error.strerror)) from None
+        raise Broken(f"{file}: {say.why(reason(error))}") from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.line import Line, operator, place_of
-from bot.core.base.errors import Broken
+from bot.core.base.errors import Broken, reason
 from bot.core.text.catalogue import Texts
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def taken_from(file: Path, say: Texts) -> "Community":
     try:
         policy = policy_file.read(file.read_bytes(), say)
     except OSError as error:
-        raise Broken(say("check.problem", path=file, key="-", why=error.strerror)) from None
+        raise Broken(f"{file}: {say.why(reason(error))}") from None
     if isinstance(policy, Unfit):
         raise Broken(f"{file}: {policy.why}")
     return policy

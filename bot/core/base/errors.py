@@ -8,6 +8,7 @@ The only two exceptions that may cross a port:
 What a caller branches on is a value in the signature, not an exception.
 """
 
+import errno
 import traceback
 
 
@@ -32,6 +33,31 @@ class Unavailable(BotError):
 
 class Broken(BotError):
     """A permanent failure; it says in one sentence what to change."""
+
+
+#: By its number, because the words of an OSError are the system's own, in a language of its own.
+_OF_THE_SYSTEM = {
+    errno.EACCES: "Permission denied",
+    errno.EADDRINUSE: "Address already in use",
+    errno.EADDRNOTAVAIL: "Cannot assign requested address",
+    errno.EEXIST: "File exists",
+    errno.EIO: "Input/output error",
+    errno.EISDIR: "Is a directory",
+    errno.ELOOP: "Too many levels of symbolic links",
+    errno.EMFILE: "Too many open files",
+    errno.ENAMETOOLONG: "File name too long",
+    errno.ENOENT: "No such file or directory",
+    errno.ENOSPC: "No space left on device",
+    errno.ENOTDIR: "Not a directory",
+    errno.EPERM: "Operation not permitted",
+    errno.EROFS: "Read-only file system",
+}
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be read or written, or an address not be listened on: a fact of an error, in English."""
+    said = getattr(error, "strerror", None) or type(error).__name__
+    return _OF_THE_SYSTEM.get(getattr(error, "errno", None) or 0, said)
 
 
 def raised(error: BaseException) -> str:

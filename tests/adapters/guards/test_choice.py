@@ -10,14 +10,16 @@ import pytest
 
 from adapters.guards.composed.beside import BesideGuard
 from adapters.guards.embedded.kinds import SHIPPED as FILE
-from bot.app.guards import FORMER, capabilities, guard, judges, remarks
+from bot.app.guards import FORMER, NAMES, capabilities, guard, judges, remarks
+from bot.cli.app import typed
 from bot.config import Config
 from bot.core.guarding.verdict import GuardVersion
-from bot.core.text.catalogue import texts
+from bot.core.text.catalogue import LANGUAGES, texts
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.guards import shipped
 
 SAY = texts("en")
+LABELLED = str(Path(__file__).parents[2] / "data" / "labelled.jsonl")
 TODAY, FAST = shipped.kinds().version, shipped.kinds(encoder=False).version
 
 
@@ -79,6 +81,20 @@ def test_a_guard_that_ships_is_listed_once_with_its_kinds() -> None:
     names = [row["name"] for row in capabilities()]
     assert names[0] == "embedded" and len(set(names)) == len(names)
     assert len(capabilities()[0]["categories"]) == 10
+    assert sorted(names) == sorted(NAMES.split(", "))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_guard_that_there_is_not_is_told_apart_from_a_setting(
+    language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = texts(language)("guards.unknown", name="nope", names="")[:-3]
+    for words in (["guards", "nope"], ["eval", "--guard", "nope", LABELLED]):
+        assert typed(["--lang", language, *words]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith(wanted) and "cascade" in said and "encoder" not in said
+    assert typed(["--lang", language, "guards", "cascade"]) == 0
+    assert texts(language).why("of the guards that it asks") in capsys.readouterr().out
 
 
 def test_whoever_pinned_something_is_told_what_it_means() -> None:

@@ -374,7 +374,7 @@ def test_without_what_a_pdf_needs_all_else_of_the_report_is_there_and_says_so(
     monkeypatch.setattr(find, lambda name: None)
     made = ReportPages().render(report, "ko")
     assert [file.name.rpartition(".")[2] for file in made.files] == ["html", "csv"] and made.picture.content
-    assert missing in made.remark and "PDF" in made.remark and "pip install -e '.[pdf]'" in made.remark
+    assert missing in made.remark and "PDF" in made.remark and 'pip install "jikimi[pdf]"' in made.remark
     assert ReportPages().render(report, "ko", with_pdf=False).remark == ""
 
 

@@ -1,6 +1,7 @@
 """What every program of its kind has: a first configuration, a version, a language, completion."""
 
 import os
+import re
 import stat
 from importlib.metadata import version
 from pathlib import Path
@@ -9,6 +10,8 @@ from select import select
 import pytest
 from typer.testing import CliRunner, Result
 
+from adapters.guards.policy.harmony import NOT_INSTALLED as HARMONY
+from adapters.guards.vllm_start import NOT_INSTALLED as VLLM
 from bot.app.chats import NETWORKS
 from bot.cli.app import build, wanted_language
 from bot.cli.app import typed as typed_in
@@ -177,6 +180,10 @@ def test_a_command_line_that_cannot_be_read_is_told_so_in_the_users_language(
         (["run", "--role", "boss"], say("check.choice", given="boss", choices="chat, guard, act, report, api, all")),
         (["keys", "create", "x", "--days", "0"], say("typed.bad", name="'--days'", why=say("typed.least", bound=1))),
         (["bench", "flow", "--messages", "many"], say("typed.kind", kind=say["check.whole"])),
+        (["bench", "flow", "--messages", "10"], say("typed.least", bound=100)),
+        (["eval", "f", "--threshold", "2"], say("typed.most", bound=1)),
+        (["keys", "create", "x", "--days", "0"], say("typed.least", bound=1)),
+        (["--log", "x", "status"], say["typed.variable"]),
     ):
         assert typed_in(["--lang", language, *words]) == 2
         said = capsys.readouterr()
@@ -184,8 +191,72 @@ def test_a_command_line_that_cannot_be_read_is_told_so_in_the_users_language(
         assert ("쓰는 법" in said.err) is (language == "ko")
     assert typed_in(["--lang", language, "selftest", "mars", "1"]) == 2
     assert say("check.choice", given="mars", choices="discord, telegram") in capsys.readouterr().err
+    for words, wanted in (
+        (["eval", "--compare", "a"], say("typed.needs", name="--compare", count=2)),
+        (["eval", "--limit"], say("typed.needs", name="--limit", count=1)),
+        (["eval", "--json=yes"], say("typed.needs_none", name="--json")),
+    ):
+        assert typed_in(["--lang", language, *words]) == 2 and capsys.readouterr().err == wanted + "\n"
     assert typed_in(["--lang", "fr", "keys"]) == 2 and "fr" in capsys.readouterr().err
     assert typed_in(["--lang", language, "keys"]) == 2 and "revoke" in capsys.readouterr().err
     assert typed_in(["--lang", language, "--version"]) == 0
     assert typed_in(["--lang", language, "check-config", "none.toml"]) == 2
     assert "jikimi init" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["eval"], ["calibrate"], ["bench", "cascade"]])
+def test_every_form_of_labelled_data_that_is_read_is_named(words: list[str]) -> None:
+    for language in LANGUAGES:
+        shown = typed(*words, "--help", language=language).output
+        assert all(form in shown for form in ("JSON", "CSV", "TSV", "Parquet")), shown
+
+
+def test_what_is_missing_is_installed_wherever_jikimi_lies() -> None:
+    for language in LANGUAGES:
+        wanted = [said for said in texts(language).sentences.values() if "pip install" in said]
+        assert wanted and all(re.search(r'pip install "jikimi\[\w+\]"', said) for said in wanted)
+    assert all('pip install "jikimi[' in said for said in (VLLM, HARMONY))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_why_the_system_does_not_give_a_file_is_said_in_the_users_language(
+    home: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say = texts(language)
+    missing, folder = (say.why(one) for one in ("No such file or directory", "Is a directory"))
+    assert (missing == "No such file or directory") is (language == "en")
+    labelled = Path(__file__).parents[2] / "data" / "labelled.jsonl"
+    for words, wanted in (
+        (["policy", "lint", "none.toml"], f"none.toml: {missing}"),
+        (["policy", "lint", "."], f".: {folder}"),
+        (["check-config", "."], f".: {folder}"),
+        (["bench", "fresh", "none.jsonl"], f"none.jsonl: {missing}"),
+        (["eval", "."], say.why(Broken("{file} cannot be read: {why}", file=".", why="Is a directory"))),
+        (["eval", str(labelled), "--limit", "2", "--markdown", "none/x.md"], f"none/x.md: {missing}"),
+    ):
+        assert typed_in(["--lang", language, *words]) == 2
+        assert capsys.readouterr().err.splitlines()[-1] == wanted
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "why"),
+    [
+        ("a b", (1, 3), "equals"),
+        ("a = 1\na = 2\n", (2, 6), "twice"),
+        ("[a", None, "open"),
+        ('a = "b\n', (1, 7), "odd"),
+        ("a = ?", (1, 5), "odd"),
+        ("a = [1", None, "open"),
+        ("[a]\n[a]", (2, 3), "twice"),
+    ],
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_where_a_file_is_no_toml_is_said_in_the_users_language(
+    home: Path, language: str, capsys: pytest.CaptureFixture[str], content: str, place: tuple[int, int] | None, why: str
+) -> None:
+    say = texts(language)
+    (home / "x.toml").write_text(content)
+    at = say("toml.at", line=place[0], column=place[1], why=say[f"toml.{why}"]) if place else ""
+    for words in (["check-config", "x.toml"], ["policy", "lint", "x.toml"]):
+        assert typed_in(["--lang", language, *words]) == 2
+        assert (at or say("toml.at_end", why=say[f"toml.{why}"])) in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,16 +13,18 @@ from threading import Barrier
 import pytest
 
 from bot.app import tools
+from bot.cli.app import typed
 from bot.cli.bench.cores import named
-from bot.cli.bench.guard import exchanges_of
+from bot.cli.bench.guard import SECTIONS, SHARES, exchanges_of
 from bot.cli.bench.loads import Load, queued
-from bot.cli.bench.report import bench_report
+from bot.cli.bench.report import _command, bench_report
 from bot.cli.operations.growth import bench, bench_growth, judging, left_open
 from bot.cli.operations.scale import fill, shared_out, work
 from bot.config import Config, StorageSettings
+from bot.core.base.errors import Broken
 from bot.core.incidents.incident import Settlement
 from bot.core.operations.division import PARTS
-from bot.core.text.catalogue import texts
+from bot.core.text.catalogue import LANGUAGES, texts
 from tests.fakes.guarding import ScriptedGuard
 from tests.servers.postgres import Postgres
 
@@ -37,6 +40,51 @@ def test_it_tells_seconds_and_memory_of_the_whole_command_and_of_a_quiet_edition
     assert min(told["seconds"], told["cpu_seconds"], told["mib"], told["quiet_cpu_seconds"]) > 0
     assert told["ratio"] > 0
     assert list(tmp_path.iterdir()) == []  # nothing is left behind
+
+
+def test_whoever_sets_a_language_reads_nothing_else_while_a_report_is_measured(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bot.cli.bench.report.EDITIONS", 2)
+    monkeypatch.setenv("JIKIMI_LANG", "ko")
+    asyncio.run(bench_report(1000, 0, texts("en"), as_json=False))
+    told = capfd.readouterr()
+    assert told.out and not re.search("[가-힣]", told.out + told.err)
+
+
+def test_why_the_command_that_is_measured_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Broken, match="sqlite:"):
+        _command(Config(storage=StorageSettings(url="mysql://x")), tmp_path, texts("en"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_cannot_be_measured_is_refused_with_what_can(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    say = texts(language)
+    for words, wanted in (
+        (["--only", "nope"], say("check.choice", given="nope", choices=", ".join(SECTIONS))),
+        (["--only", "embedded,classifier"], say("bench.takes", section="classifier", option="--classifier")),
+        (["--only", "server"], say("bench.takes", section="server", option="--server")),
+        (["--only", "raw-classify"], say("bench.takes", section="raw-classify", option="--model")),
+        (["--exchanges", "nope"], say("check.choice", given="nope", choices="chat, pairs, long")),
+        *((["--shares", one], say("bench.no_shares", given=one, usual=SHARES)) for one in ("x", "0.5,nan", "0")),
+        (["--cores-for-model", "x"], say("bench.no_cores", given="x")),
+    ):
+        assert typed(["--lang", language, "bench", "guard", *words]) == 2
+        said = capsys.readouterr()
+        assert f"{words[0]}: {wanted}" in said.err and not said.out
+
+
+@pytest.mark.parametrize(("language", "median"), [("ko", "중앙값"), ("en", "median")])
+def test_that_lines_of_the_flow_are_medians_of_their_own_is_said(language: str, median: str) -> None:
+    assert median in texts(language)["bench.flow"]
+
+
+def test_scale_asks_for_a_database_that_it_can_take(capsys: pytest.CaptureFixture[str]) -> None:
+    assert typed(["--lang", "en", "bench", "scale", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "postgresql://" in said and "SQLite" not in said
 
 
 def test_growth_is_told_beside_the_ways_of_before(

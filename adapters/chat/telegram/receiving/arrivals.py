@@ -21,7 +21,7 @@ from telegram.error import BadRequest, Conflict, EndPointNotFound, InvalidToken
 
 from adapters.chat.telegram.requests import OddAnswer
 from bot.core.base.clock import Clock
-from bot.core.base.errors import BotError, Broken, Unavailable
+from bot.core.base.errors import BotError, Broken, Unavailable, reason
 from bot.core.text.catalogue import Texts
 
 #: What we want to hear of. Always given, because Telegram remembers the last list (T9).
@@ -201,7 +201,7 @@ class Webhook:
         except OSError as error:
             await runner.cleanup()
             kind = Unavailable if error.errno == EADDRINUSE else Broken
-            raise kind("[telegram] webhook_listen {listen}: {why}", listen=self.listen, why=error.strerror) from None
+            raise kind("[telegram] webhook_listen {listen}: {why}", listen=self.listen, why=reason(error)) from None
         self._runner = runner
 
     async def _post(self, request: web.Request) -> web.Response:
