@@ -201,7 +201,7 @@ class DiscordWire:
         app.router.add_get("/gateway/", self._gateway)
         app.router.add_get("/files/{name}", self._file)
         app.router.add_route("*", "/api/v10/{path:.*}", self._rest)
-        self.files: dict[str, bytes] = {}
+        self.files: dict[str, bytes | None] = {}  # None: one without end
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -542,7 +542,12 @@ class DiscordWire:
         return None
 
     async def _file(self, request: web.Request) -> web.Response:
-        return web.Response(body=self.files[request.match_info["name"]])
+        if content := self.files[request.match_info["name"]]:
+            return web.Response(body=content)
+        endless = web.StreamResponse()
+        await endless.prepare(request)
+        while True:
+            await endless.write(b"#" * 65_536)
 
     # ---- gateway
 

@@ -563,8 +563,8 @@ def test_a_policy_is_taken_in_from_a_file_or_a_window_and_handed_out() -> None:
         def ask(name: str, **options: Any) -> Any:
             return place.wire.command(place.owner, place.general, f"jikimi policy {name}", **options)
 
-        place.wire.files = {"1": b'format = 1\n[kinds]\nfraud = "off"\n', "2": b"format = 2"}
-        for number, size, why in ((2, 40, "newer"), (1, 10_000_000, "too large")):
+        place.wire.files = {"1": b'format = 1\n[kinds]\nfraud = "off"\n', "2": b"format = 2", "3": None}
+        for number, size, why in ((2, 40, "newer"), (1, 10_000_000, "too large"), (3, 40, "too large")):
             answer = await told(place, ask("import", file=Picked("attachment", number, size)))
             assert why in answer and not settings(place).kinds
         answer = await told(place, ask("compare", file=Picked("attachment", 1, 40)))

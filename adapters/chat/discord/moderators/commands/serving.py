@@ -7,6 +7,7 @@ from typing import Any
 
 import discord
 import structlog
+from aiohttp import ClientError, ClientSession, ClientTimeout
 from discord import app_commands
 
 from adapters.chat.discord.manner import ChoiceManner, GuildManner
@@ -22,6 +23,7 @@ from adapters.chat.discord.moderators.setup import MENU_LASTS, SettingUp
 from adapters.chat.discord.moderators.wishes import Wishes
 from adapters.chat.discord.receiving.reading import read
 from adapters.chat.discord.refs import guild_ref
+from bot.core.base.bounded import beginning
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError
 from bot.core.moderators.answer import File, Lines, Member
@@ -39,6 +41,7 @@ _log = structlog.get_logger(__name__)
 
 MOST_OFFERED = 25  # choices that Discord shows while somebody types
 LONGEST_CHOICE = 100  # characters
+FETCH = ClientTimeout(total=30.0)  # of a file
 LONGEST_TEXT = 4000  # characters in a window, Discord's most
 
 Lead = Callable[..., Awaitable[None]]
@@ -192,10 +195,15 @@ async def _opened(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 async def _read(attachment: discord.Attachment) -> File:
-    try:
-        return File(await attachment.read() if attachment.size <= LARGEST_FILE else None)
-    except (discord.HTTPException, OSError, TimeoutError):
+    """discord.py would read all of it, however much it is."""
+    if attachment.size > LARGEST_FILE:
         return File(None)
+    try:
+        async with ClientSession(timeout=FETCH) as session, session.get(attachment.url) as answer:
+            content = await beginning(answer.content, LARGEST_FILE + 1)
+    except (ClientError, OSError, TimeoutError):
+        return File(None)
+    return File(content if answer.status == 200 and len(content) <= LARGEST_FILE else None)
 
 
 def _filled(command: type[Command], given: Mapping[str, Any], suggestions: Suggestions) -> Command | None:
