@@ -35,7 +35,7 @@ def restore(url: str, of: Path, now: datetime) -> Path | None:
     """Put a copy in the database's place. Returns where the database is that was there; None: there was none. Broken:
     another process works on it, or `of` is no whole database of this version or an earlier one."""
     place = parsed(url)
-    target = _file(place, f"pg_restore --clean --if-exists --dbname=URL {of}")
+    target = _file(place, f"pg_restore --clean --if-exists --no-owner --dbname=URL {of}")
     _examine(of)
     with alone(place):
         aside = None

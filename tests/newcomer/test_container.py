@@ -145,6 +145,11 @@ def test_compose_gives_secrets_in_files_and_in_the_environment_alone() -> None:
     given = {name: value for name, value in ours["environment"].items() if name in tokens}
     assert given and all(value.removeprefix("/run/secrets/") in ours["secrets"] for value in given.values())
     assert set(ours["secrets"]) <= set(content["secrets"])
+    user, _, _ = said(stages()[-1], "USER").partition(":")
+    (made,) = re.findall(
+        r"^#   (.*) /dev/stdin deploy/discord-token", (DEPLOY / "compose.yaml").read_text("utf-8"), re.M
+    )
+    assert made == f"sudo install -m 400 -o {user}", "it is mounted as it is, and read by whom the image runs as"
     assert ours["environment"]["PGPASSWORD"] == database["environment"]["POSTGRES_PASSWORD"]
     assert ours["environment"]["PGPASSWORD"].endswith(":?}"), "none is none, and not an empty one"
     ignored = [Path(file["file"]).name for file in content["secrets"].values()] + [".env"]

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,7 +48,7 @@ class Telegram(Network, platform=TELEGRAM):
             return say["telegram.bad_token"]
         if self.webhook_url and not self.webhook_url.startswith("https://"):
             return say["telegram.webhook_url"]
-        if self.webhook_url and not self.webhook_listen.rpartition(":")[2].isdigit():
+        if self.webhook_url and not re.fullmatch(r"\S+:\d{1,5}", self.webhook_listen):
             return say["telegram.webhook_listen"]
         if self.blocklist and not self.blocklist.startswith(("https://", "http://127.0.0.1")):
             return say["telegram.blocklist"]

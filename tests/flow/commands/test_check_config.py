@@ -50,6 +50,7 @@ def refused(file: Path, language: str = "en") -> list[str]:
         ("[telegram]\ntoken = 'x'", "telegram"),
         ("[telegram]\ntoken = '1:x'\nwebhook_url = 'http://me.example'", "https://"),
         ("[telegram]\ntoken = '1:x'\nwebhook_url = 'https://me.example'\nwebhook_listen = 'here'", "webhook_listen"),
+        ("[telegram]\ntoken = '1:x'\nwebhook_url = 'https://me.example'\nwebhook_listen = '8443'", "webhook_listen"),
     ],
 )
 def test_what_run_would_refuse_is_refused(
