@@ -115,14 +115,19 @@ def parse(name: str, timezone: str) -> Period:
 
 def latest(span: Span, now: datetime, timezone: str) -> Period:
     """The last day, week or month that is over at `now`."""
+    return current(span, now, timezone).before()
+
+
+def current(span: Span, now: datetime, timezone: str) -> Period:
+    """The day, week or month that it is at `now`."""
     today = now.astimezone(ZoneInfo(timezone)).date()
     match span:
         case Span.DAY:
-            return day(today, timezone).before()
+            return day(today, timezone)
         case Span.WEEK:
-            return week(today, timezone).before()
+            return week(today, timezone)
         case Span.MONTH:
-            return month(today, timezone).before()
+            return month(today, timezone)
         case Span.RANGE:
             raise ValueError("A range has no latest one.")
 

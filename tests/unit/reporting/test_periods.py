@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.reporting.periods import Period, Span, at_hour, day, days, latest, midnight, month, parse, week
+from bot.core.reporting.periods import Period, Span, at_hour, current, day, days, latest, midnight, month, parse, week
 
 ZONES = st.sampled_from(
     [
@@ -56,6 +56,7 @@ def test_the_latest_period_is_over_and_the_next_one_is_not(now: datetime, zone: 
     for span in (Span.DAY, Span.WEEK, Span.MONTH):
         over = latest(span, now, zone)
         following = parse(over.name, zone).until
+        assert current(span, now, zone).start <= now < current(span, now, zone).end
         assert over.end <= now < {Span.DAY: day, Span.WEEK: week, Span.MONTH: month}[span](following, zone).end
 
 

@@ -12,17 +12,18 @@ from bot.core.moderators.command import Answer, Asked, Command
 from bot.core.moderators.permissions import Deed, needed
 from bot.core.moderators.ports import Desk
 from bot.core.reporting.delivery.schedule import DAYS
-from bot.core.reporting.periods import Span, latest
+from bot.core.reporting.periods import Span, current, latest
 
 _A_DAY = r"\d{4}-\d{2}-\d{2}"
 _ANOTHER = rf"\d{{4}}-(?:w?\d{{2}})|{_A_DAY}(?:\.\.|~){_A_DAY}"
-_SPANS = OneOf((Span.WEEK, Span.DAY, Span.MONTH), "command.period_", or_like=_ANOTHER)
+_CURRENT = {"today": Span.DAY, "this_week": Span.WEEK, "this_month": Span.MONTH}
+_SPANS = OneOf((Span.WEEK, Span.DAY, Span.MONTH, *_CURRENT), "command.period_", or_like=_ANOTHER)
 
 
 @dataclass(frozen=True)
 class Report(Command, name="report", right=Right.REVIEW, also=("report range",)):
-    """Of the last week, day or month, of a period by its name, or of the days from `first` to `last`. `names`: with
-    members' names, where only moderators see them."""
+    """Of the last or the current week, day or month, of a period by its name, or of the days from `first` to `last`.
+    `names`: with members' names, where only moderators see them."""
 
     period: Annotated[str, _SPANS] = Span.WEEK.value
     first: Day | None = None
@@ -49,8 +50,11 @@ class Report(Command, name="report", right=Right.REVIEW, also=("report range",))
             return f"{self.first}..{self.last}"
         if day := self.first or self.last:
             return day
+        timezone = desk.schedule(asked.community).timezone
+        if self.period in _CURRENT:
+            return current(_CURRENT[self.period], asked.at, timezone).name
         if self.period in tuple(Span):
-            return latest(Span(self.period), asked.at, desk.schedule(asked.community).timezone).name
+            return latest(Span(self.period), asked.at, timezone).name
         return self.period
 
 

@@ -36,13 +36,15 @@ def test_a_moderator_gets_a_report_that_nobody_else_sees(monkeypatch: pytest.Mon
         assert "2026-05-01..2026-05-14" in message.content
         assert next(iter(message.attachments))["filename"] == "report.png"
         assert (await shown(place, place.dal, period="day", names=True)).content.endswith("unmasked")
-        for period in ("week", "month"):
+        for period in ("week", "month", "today", "this_week", "this_month"):
             assert await shown(place, place.dal, period=period)
         assert "2026-02-30" in (await shown(place, place.dal, first="2026-02-30")).content
         assert (await shown(place, place.minji)).content == say["card.not_allowed"]
         ids, periods, unmasked = zip(*asked, strict=True)
-        assert set(ids) == {str(place.guild)} and unmasked == (False, True, False, False, False)
-        assert [len(period or "") for period in periods] == [22, 10, 8, 7, 10]
+        assert set(ids) == {str(place.guild)} and unmasked == (False, True, *[False] * 6)
+        assert [len(period or "") for period in periods] == [22, 10, 8, 7, 10, 8, 7, 10]
+        yesterday, week, month, *current = (period or "" for period in periods[1:-1])
+        assert all(map(str.__lt__, (yesterday, week, month), current))
         assert not place.wire.backend.messages.get(place.mods)
 
     play(scene, commands=True)
