@@ -83,7 +83,7 @@ def test_a_process_that_moderates_forgets_a_community_that_another_has_erased(tm
             running = asyncio.create_task(jikimi.run())
             chat.arriving.put_nowait([message("1", BAD, sent_at=jikimi.clock.now())])
             await until(lambda: chat.performed)
-            await command(path, "erase", "--community", "cafe", "--platform", "rehearsal")
+            await command(path, "erase", "--community", "cafe", "--platform", "rehearsal", "--everything")
             await until(lambda: not minds(jikimi, "minji"))
             before = len(chat.performed)
             chat.arriving.put_nowait([message("2", BAD, sent_at=jikimi.clock.now())])
