@@ -327,7 +327,7 @@ def check(figures: Figures, totals: Totals, counted: dict[str, Any], settled: Se
     assert [answer.harm for answer in answers] == sorted((answer.harm for answer in answers), reverse=True)
     assert all("안녕" not in answer.text for answer in answers), "masked"
     decided = [one for one in settled if PERIOD.start <= one.decided_at < PERIOD.end and one.decision.rule is not None]
-    assert dict(totals.kinds) == Counter(str(kind) for one in decided for kind in one.decision.kinds)
+    assert dict(totals.kinds) == Counter(str(kind) for one in decided for kind in one.decision.kinds or ("",))
 
 
 def pairs(figures: Figures, inside: Sequence[Settlement]) -> None:
