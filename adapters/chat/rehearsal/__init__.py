@@ -134,7 +134,12 @@ class RehearsalChat:
             raise Broken(self._say("transcript.not_text", path=self._path)) from None
         finally:
             stream.seek(0)
-        told = rows(Path(self._path), content, self._zone)
+        try:
+            told = rows(Path(self._path), content, self._zone)
+        except EOFError:
+            raise Broken(self._say("transcript.cut_off", path=self._path)) from None
+        if told is None and content.strip() and not content.lstrip().startswith("{"):
+            raise Broken(self._say("transcript.plain", path=self._path))
         return (line.encode() for line in content.split("\n")) if told is None else self._written(told)
 
     def _written(self, told: Iterator[Row]) -> Iterator[bytes]:

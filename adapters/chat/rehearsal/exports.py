@@ -12,18 +12,22 @@ from zoneinfo import ZoneInfo
 
 Row = dict[str, Any]
 
-#: KakaoTalk for computers: a line a day, then "[who] [at] words"; for phones the day stands in every line.
+#: KakaoTalk for computers: a line a day, then "[who] [at] words"; for phones the day stands in every line. Both say who
+#: came and went in between.
+_DATE, _TIME = r"(\d{4})(?:년|\.) (\d{1,2})(?:월|\.) (\d{1,2})(?:일|\.)", r"(?:(오전|오후) )?(\d{1,2}):(\d{2})"
 _DAY = re.compile(r"-{5,} (\d{4})년 (\d{1,2})월 (\d{1,2})일 .+-{5,}")
-_SAID = re.compile(r"\[(.+?)\] \[(오전|오후) (\d{1,2}):(\d{2})\] (.*)")
-_PHONE = re.compile(
-    r"(\d{4})(?:년|\.) (\d{1,2})(?:월|\.) (\d{1,2})(?:일|\.) (오전|오후) (\d{1,2}):(\d{2}), (.+?) : (.*)"
+_SAID = re.compile(rf"\[(.+?)\] \[{_TIME}\] (.*)")
+_PHONE = re.compile(rf"{_DATE} {_TIME}, (.+?) : (.*)")
+_NOTICE = re.compile(
+    rf"{_DATE} (?:.요일|{_TIME}(?:, .*)?)$|.+님[이을] (?:들어왔|나갔|내보냈|초대했)습니다\."
+    r"|채팅방 관리자가 메시지를 가렸습니다\."
 )
 _KAKAO = re.compile(r"카카오톡 대화|저장한 날짜|KakaoTalk Chats")
 
 
 def rows(path: Path, content: str, zone: ZoneInfo) -> Iterator[Row] | None:
-    """`zone`: where what has no offset was written. None: no program that is known has exported it. Raises ValueError,
-    while it is read, where it is not as the program writes it."""
+    """`zone`: where what has no offset was written. None: no program that is known has exported it. Raises EOFError
+    where it is cut off, and ValueError, while it is read, where it is not as the program writes it."""
     head = content[:4_000].lstrip()
     if head.startswith("{"):
         return _of_json(path, content, head)
@@ -41,7 +45,9 @@ def _of_json(path: Path, content: str, head: str) -> Iterator[Row] | None:
         return None
     try:
         told = json.loads(content)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError) and error.msg != "Extra data":
+            raise EOFError from None
         return None  # perhaps a transcript, a line of which says "guild"
     if not isinstance(told, dict) or not isinstance(told.get("messages"), list):
         return None
@@ -99,7 +105,7 @@ def _of_kakao_csv(one: Mapping[str, str], path: Path, zone: ZoneInfo) -> Row:
 
 
 def _of_kakao(content: str, zone: ZoneInfo) -> Iterator[Row]:
-    """What stands below a line, without an author of its own, belongs to it."""
+    """What stands below a line, without an author of its own, belongs to it, unless KakaoTalk says it."""
     day: tuple[str, ...] = ()
     row: Row = {}
     for line in content.replace("\r\n", "\n").split("\n"):
@@ -114,10 +120,10 @@ def _of_kakao(content: str, zone: ZoneInfo) -> Iterator[Row]:
             else:
                 assert desk
                 (year, month, date), (who, half, hour, minute, words) = day, desk.groups()
-            hours = int(hour) % 12 + (12 if half == "오후" else 0)
+            hours = int(hour) % 12 + (12 if half == "오후" else 0) if half else int(hour)
             at = datetime(int(year), int(month), int(date), hours, int(minute), tzinfo=zone)
             row = {"at": at.isoformat(), "author": who, "text": words}
-        elif row and line.strip():
+        elif row and line.strip() and not _NOTICE.match(line):
             row["text"] += f"\n{line}"
     if row:
         yield row

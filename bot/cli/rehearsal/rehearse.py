@@ -66,8 +66,11 @@ async def rehearse(
         config = config.model_copy(update={"storage": kept.model_copy(update={"url": url})})
         view: View
         view = JsonView(say) if as_json else TerminalView(say, config, str(path), console, keeps=bool(database))
-        with view:
-            await _moderate(str(path), config, say, view, speed)
+        try:
+            with view:
+                await _moderate(str(path), config, say, view, speed)
+        except Broken as error:  # about a database that stands in no configuration
+            raise Broken(say.why(error).replace("[storage] url", "--database")) from None
 
 
 @contextmanager

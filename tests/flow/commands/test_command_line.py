@@ -374,6 +374,7 @@ def test_odd_surroundings_get_one_sentence(tmp_path: Path) -> None:
 def test_a_terminal_however_narrow_shows_what_is_done(columns: int) -> None:
     shown = StringIO()
     view = TerminalView(texts("ko"), Config(), "-", Console(width=columns, file=shown))
+    assert "--database" in done.stderr and "[storage]" not in done.stderr
     view.earlier(said("시바견 카페에 다녀왔어요 " * 10), None)
     (line,) = shown.getvalue().splitlines()
     assert texts("ko")["rehearsal.earlier"][:8] in line

@@ -18,8 +18,10 @@ DESK = """달빛길드 님과 카카오톡 대화
 --------------- 2026년 5월 15일 금요일 ---------------
 [밤톨] [오후 9:18] 안녕하세요
 둘째 줄
-[콩이] [오전 12:05] [사진] : 보세요
-달님이 들어왔습니다.
+영희님이 나갔습니다.
+[콩이] [0:05] [사진] : 보세요
+달님이 들어왔습니다.운영정책을 위반한 메시지로 신고 접수 시 카카오톡 이용에 제한이 있을 수 있습니다.
+밤톨님이 영희님을 내보냈습니다.
 """
 PHONE = """달빛길드 4 카카오톡 대화
 저장한 날짜 : 2026년 5월 16일 오전 10:00
@@ -27,7 +29,11 @@ PHONE = """달빛길드 4 카카오톡 대화
 2026년 5월 15일 오후 9:18
 2026년 5월 15일 오후 9:18, 밤톨 : 안녕하세요
 둘째 줄
-2026. 5. 15. 오전 12:05, 콩이 : [사진] : 보세요
+2026년 5월 15일 오후 9:19, 영희님이 나갔습니다.
+2026년 5월 16일 금요일
+2026년 5월 15일 오전 12:04
+2026. 5. 15. 0:05, 콩이 : [사진] : 보세요
+2026. 5. 15. 0:06, 밤톨님이 영희님을 내보냈습니다.
 """
 TABLE = (
     'Date,User,Message\n2026-05-15 21:18:07,"밤톨","안녕하세요\n둘째 줄"\n'
@@ -97,7 +103,7 @@ def test_an_export_is_read_as_it_is(tmp_path: Path, content: str, encoding: str)
     first, second = told(path)
     assert (first.author.name, first.text) == ("밤톨", "안녕하세요\n둘째 줄")
     assert f"{first.sent_at:%d %H:%M}" == "15 12:18" and f"{second.sent_at:%d %H:%M}" == "14 15:05"
-    assert second.author.name == "콩이" and second.text.startswith("[사진] : 보세요")
+    assert second.author.name == "콩이" and second.text == "[사진] : 보세요"
     assert {first.community_id, second.community_id} == {"달빛길드"} and first.ref != second.ref
 
 
@@ -122,13 +128,15 @@ def test_a_transcript_may_be_in_another_encoding(tmp_path: Path, encoding: str) 
     ("content", "why"),
     [
         (b"\x80\xff\xfe", "text file"),
-        (b"hello", "line 1"),
+        (b"hello", "jikimi rehearse - <"),
         (b'{"guild": {}, "messages": [{"id": "1"}]}', "exports"),
         (b"Date,User,Message\nyesterday,a,b\n", "exports"),
         (b"Date,User,Message\n2026-05-15,a," + b"b" * 200_000, "exports"),
         (b'{"messages": [7]}', "exports"),
         (b'{"messages": [' + b"7" * 5_000 + b"]}", "line 1"),
-        (b'{"guild": {}, "messages": [', "line 1"),
+        (b'{"guild": {}, "messages": [', "cut off"),
+        (EXPORTER[:300].encode(), "cut off"),
+        (TELEGRAM[:200].encode(), "cut off"),
         (
             b'{"messages": [{"type": "message", "id": 1, "date_unixtime": "99999999999999999999", "text": 5}]}',
             "exports",
