@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bot.core.guarding.verdict import Unscreened
+from bot.core.guarding.verdict import Unscreened, as_shown
 from bot.core.incidents.incident import Incident
 from bot.core.reporting.digest import Digest
 from bot.core.text.catalogue import Texts
@@ -15,7 +15,9 @@ COLUMNS = ("number", "when", "channel", "author", "score", "rule", "done", "why"
 
 
 def page(digest: Digest, say: Texts, timezone: str) -> str:
+    """Community by community, as each numbers its incidents."""
     zone = ZoneInfo(timezone)
+    listed = sorted(digest.incidents, key=lambda one: (one.decision.message.community_id, one.case))
     several = len({incident.decision.message.community_id for incident in digest.incidents}) > 1
     return _TEMPLATE.render(
         digest=digest,
@@ -23,7 +25,7 @@ def page(digest: Digest, say: Texts, timezone: str) -> str:
         say=say,
         zone=zone,
         columns=("community", *COLUMNS) if several else COLUMNS,
-        rows=[_row(i, say, zone) for i in digest.incidents[:MOST]],
+        rows=[_row(one, say, zone) for one in listed[:MOST]],
         most=MOST,
     )
 
@@ -38,7 +40,7 @@ def _row(incident: Incident, say: Texts, zone: ZoneInfo) -> dict[str, str]:
         "when": message.sent_at.astimezone(zone).strftime("%m-%d %H:%M"),
         "channel": message.ref.channel_id,
         "author": message.author.name or message.author.id,
-        "score": "" if harm is None else f"{harm:.2f}",
+        "score": "" if harm is None else f"{as_shown(harm):.2f}",
         "rule": say.get(f"rule_name.{decision.rule}", decision.rule or ""),
         "done": ", ".join(
             f"{say[f'action.{action.kind}']} ({say['outcome.' + (outcome.kind if outcome else 'planned')]})"

@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.core.chat.message import Message, Pairing
 from bot.core.communities.community import Community
 from bot.core.guarding.kinds import HarmKind
-from bot.core.guarding.verdict import YES, Opinion, Unscreened
+from bot.core.guarding.verdict import YES, Opinion, Unscreened, as_shown
 from bot.core.incidents.card import Button, Card, Line, Tone, buttons, masked, tone
 from bot.core.incidents.case import Case
 from bot.core.incidents.incident import Incident, PlannedAction
@@ -196,11 +196,15 @@ def _score(incident: Incident, say: Texts) -> str:
     if isinstance(screening, Unscreened):
         return say("rehearsal.unscreened", reason=say.why(screening.reason))
     likely = {kind: score for kinds in screening.kinds.values() for kind, score in kinds.items() if score >= YES}
-    named = [f"{say[f'kind.{kind}']} {score:.2f}" for kind, score in likely.items() if kind is not HarmKind.UNSPECIFIED]
+    named = [
+        f"{say[f'kind.{kind}']} {as_shown(score):.2f}"
+        for kind, score in likely.items()
+        if kind is not HarmKind.UNSPECIFIED
+    ]
     if len(screening.scores) > 1:  # of a bot's answer each task says something else
-        tasks = (f"{say[f'task.{task}']} {score:.2f}" for task, score in sorted(screening.scores.items()))
+        tasks = (f"{say[f'task.{task}']} {as_shown(score):.2f}" for task, score in sorted(screening.scores.items()))
         return " · ".join((*tasks, *named))
-    return " · ".join(named) or ("" if screening.harm is None else f"{screening.harm:.2f}")
+    return " · ".join(named) or ("" if screening.harm is None else f"{as_shown(screening.harm):.2f}")
 
 
 def _opinion(opinion: Opinion, say: Texts) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from math import floor
 
+from bot.core.guarding.verdict import as_shown
 from bot.core.rules.actions import AWAY, DEFECT, NO_ROOM, Action
 from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Decision
@@ -42,11 +42,6 @@ def refusal(reason: str, say: Texts) -> str:
     if reason.startswith(DEFECT):
         return say("outcome.defect", name=reason.removeprefix(DEFECT))
     return say.as_noted(reason)
-
-
-def as_shown(score: float) -> float:
-    """To two decimals, and never up: it might seem to have reached its bar."""
-    return floor(score * 100 + 1e-9) / 100
 
 
 def reasons(decision: Decision, say: Texts) -> str:

@@ -112,7 +112,8 @@ def heaviest(text: str, weights: NDArray[Any], most: int, bits: int = BITS) -> l
     said = []
     for word in _WORD.finditer(padded):
         begin, end = word.span() if len(word[0]) <= LONGEST else _loudest(loud, *word.span())
-        said.append((float(loud[begin:end].sum()), padded[begin:end]))
+        before, after = "…" * (begin > word.start()), "…" * (end < word.end())
+        said.append((float(loud[begin:end].sum()), f"{before}{padded[begin:end]}{after}"))
     said.sort(key=lambda one: -one[0])
     return [word for weight, word in said[:most] if weight > FAINT * said[0][0] > 0]
 

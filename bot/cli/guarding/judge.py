@@ -14,7 +14,7 @@ from bot.cli.shown import print_json
 from bot.core.base.errors import Broken
 from bot.core.chat.message import Author, Message, MessageRef, Platform, as_read
 from bot.core.guarding.ports import OVERHEARD, Said
-from bot.core.guarding.verdict import YES, Exchange, Screening, Unscreened
+from bot.core.guarding.verdict import YES, Exchange, Screening, Unscreened, as_shown
 from bot.core.text.catalogue import Texts
 from bot.core.text.encoding import decoded
 
@@ -83,10 +83,10 @@ async def judge(
         print(say("judge.unscreened", reason=say.why(screening.reason)))
     else:
         for task, score in screening.scores.items():
-            print(say("judge.score", task=say[f"task.{task}"], score=score))
+            print(say("judge.score", task=say[f"task.{task}"], score=as_shown(score, 3)))
         likely = ((score, kind) for kinds in screening.kinds.values() for kind, score in kinds.items() if score >= YES)
         for score, kind in sorted(likely, reverse=True):
-            print(say("judge.score", task=say[f"kind.{kind}"], score=score))
+            print(say("judge.score", task=say[f"kind.{kind}"], score=as_shown(score, 3)))
         if screening.windows > 1:
             print(say("judge.windows", windows=screening.windows))
         if screening.evidence:

@@ -15,12 +15,12 @@ from bot.cli.rehearsal.progress import Summary
 from bot.cli.shown import print_json
 from bot.config import Config
 from bot.core.chat.message import Kind, Message
-from bot.core.guarding.verdict import Unscreened
+from bot.core.guarding.verdict import Unscreened, as_shown
 from bot.core.incidents.incident import Incident, Settlement
 from bot.core.rules.actions import Weight
 from bot.core.rules.decision import Decision
 from bot.core.text.catalogue import Texts
-from bot.wording.reasons import as_shown, deeds, reasons
+from bot.wording.reasons import deeds, reasons
 
 NARROW = 80  # columns below which only words, score and what is done have room
 DIGEST = Path("jikimi-digest.md")
@@ -103,6 +103,8 @@ class TerminalView:
             actions = say["rehearsal.nothing_to_judge"]
         width = self._console.width
         verdict = ((score, 5, style), (actions, 25 if width >= NARROW else 18, style))
+        left = width - 49  # beside when, who, score and what is done
+        told = left // 2 if left >= 50 else 0
         line = Text(no_wrap=True, overflow="ellipsis")
         for part, cells, part_style in (
             ((text, max(12, width - 23), style if style != "dim" else ""), *verdict)
@@ -110,9 +112,9 @@ class TerminalView:
             else (
                 (message.sent_at.astimezone(self._zone).strftime("%H:%M"), 6, "dim"),
                 (message.author.name, 13, "dim" if message.author.is_staff else ""),
-                (text, width * 45 // 100, style if style != "dim" else ""),
+                (text, left - told, style if style != "dim" else ""),
                 *verdict,
-                (why, width * 55 // 100 - 49, "dim"),
+                *([(why, told, "dim")] if told else []),
             )
         ):
             line.append_text(_cell(part, cells, part_style))

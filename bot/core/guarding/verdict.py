@@ -214,5 +214,10 @@ def rounded(scores: Mapping[Any, float]) -> dict[str, float]:
     return {str(what): round(score, 6) for what, score in scores.items()}
 
 
+def as_shown(score: float, decimals: int = 2) -> float:
+    """To so many decimals, and never up: it might seem to have reached its bar."""
+    return math.floor(score * 10.0**decimals + 1e-9) / 10.0**decimals
+
+
 #: From here on a guard rather says yes than no.
 YES = 0.5

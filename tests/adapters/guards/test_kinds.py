@@ -86,7 +86,7 @@ def test_a_verdict_names_each_kind_of_each_part_and_what_weighed_most() -> None:
 def test_reasons_are_words_and_of_one_without_spaces_the_part_that_speaks() -> None:
     assert set(verdict(Exchange(prompt="안녕하세요\n시1발 꺼져")).evidence) == {"시발", "꺼져"}
     (part,) = verdict(Exchange(prompt="오늘날씨가참좋네요그치만너는병신새끼야꺼져버려그럼내일또봐요")).evidence
-    assert "병신새끼" in part and len(part) == LONGEST
+    assert "병신새끼" in part and len(part) == LONGEST + 2 and part[0] == part[-1] == "…"
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 import ast
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from importlib.resources import files
 from io import StringIO
 from pathlib import Path
@@ -21,8 +23,12 @@ from bot.cli.rehearsal.progress import Summary
 from bot.cli.rehearsal.views import TerminalView
 from bot.config import Config
 from bot.core.guarding.verdict import TOO_LONG
+from bot.core.rules.actions import Delete, Flag, Warn
+from bot.core.rules.conditions import Explanation
+from bot.core.rules.decision import Finding
 from bot.core.text.catalogue import texts
 from tests.builders import message as said
+from tests.builders import settlement
 from tests.servers.command import run
 from tests.servers.postgres import Postgres
 
@@ -117,6 +123,8 @@ def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
     stored = (tmp_path / "jikimi.db").read_bytes()
     assert not [text for text in said if len(text) > 10 and text.encode() in stored], "sealed: it may have been said"
     digest = (tmp_path / "jikimi-digest.md").read_text("utf-8")
+    numbered = [(one[2], int(one[1])) for one in re.finditer(r"^\| (\d+) \| [^|]+ \| ([^/|]+)/", digest, re.MULTILINE)]
+    assert len(numbered) == incidents and numbered == sorted(numbered), "each community numbers its own"
     assert digest.startswith("# 지킴이 요약 보고서") and f"{incidents}건이 규칙에 걸렸습니다" in digest
     assert "sure-abuse" not in digest and "확실한 욕설·모욕" in digest
     assert "\n| 커뮤니티 |" in digest, "several have a number 1"
@@ -366,6 +374,7 @@ def test_odd_surroundings_get_one_sentence(tmp_path: Path) -> None:
     assert jikimi(tmp_path, "rehearse", "latin.jsonl").returncode == 2
     done = jikimi(tmp_path, "rehearse", "--database", "sqlite:///nowhere/at/all.db")
     assert done.returncode == 2 and "폴더가 없습니다" in done.stderr and "nowhere" in done.stderr
+    assert "--database" in done.stderr and "[storage]" not in done.stderr
     (tmp_path / "empty.jsonl").touch()
     assert output(tmp_path, "rehearse", "empty.jsonl", "--json")[-1]["summary"]["kept"] == 0
 
@@ -374,10 +383,20 @@ def test_odd_surroundings_get_one_sentence(tmp_path: Path) -> None:
 def test_a_terminal_however_narrow_shows_what_is_done(columns: int) -> None:
     shown = StringIO()
     view = TerminalView(texts("ko"), Config(), "-", Console(width=columns, file=shown))
-    assert "--database" in done.stderr and "[storage]" not in done.stderr
     view.earlier(said("시바견 카페에 다녀왔어요 " * 10), None)
     (line,) = shown.getvalue().splitlines()
     assert texts("ko")["rehearsal.earlier"][:8] in line
+
+
+@pytest.mark.parametrize(("columns", "wanted"), [(80, "삭제 · 경고 · 검토 요청"), (100, "문구 ‘병신’ (쓰인 그대로)")])
+def test_all_that_is_done_has_room_and_where_there_is_more_the_reason(columns: int, wanted: str) -> None:
+    shown = StringIO()
+    view = TerminalView(texts("ko"), Config(), "-", Console(width=columns, file=shown))
+    found = Finding("sure-abuse", True, Explanation("text_found", {"found": "병신", "view": "plain"}))
+    settled = settlement(said("이 병신들아 그만 좀 해라 " * 5), Delete(), Warn(), Flag())
+    view.settlement(replace(settled, decision=replace(settled.decision, findings=(found,))))
+    (line,) = shown.getvalue().splitlines()
+    assert wanted in line and "삭제 · 경고 · 검토 요청" in line
 
 
 def test_where_nothing_was_judged_that_is_said_and_nothing_else() -> None:

@@ -28,7 +28,7 @@ from bot.core.rules.conditions import Explanation
 from bot.core.rules.decision import Finding
 from bot.core.text.catalogue import texts, texts_on
 from bot.wording.cards import card_of, forestalled, label
-from tests.builders import NOW, code_of, decision, message
+from tests.builders import NOW, code_of, decision, message, verdict
 
 NOBODY = History(incidents=0, upheld=0, overturned=0, last_at=None)
 
@@ -139,6 +139,14 @@ def test_who_presses_too_late_reads_once_who_was_before_them() -> None:
     assert taken == "달 님이 맡아서 보고 있습니다(05-15 21:00부터)."
     banned = forestalled(shown, called(Call.BAN), say, "Asia/Seoul")
     assert banned == "달 님이 05-15 21:00에 이미 처리했습니다: 차단"
+
+
+def test_a_card_shows_a_score_as_its_reason_does_and_never_up() -> None:
+    shown, say = incident((Delete(), Done())), texts("ko")
+    high = replace(shown, decision=replace(shown.decision, screening=verdict(0.9967)))
+    assert {line.label: line.value for line in card_of(high, NOBODY, say, "Asia/Seoul").lines}[
+        say["card.score"]
+    ] == "0.99"
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

@@ -98,15 +98,23 @@ class _Reading:
         self.view, self.open, self.close = view, text, text.replace(" ", "")
 
     def search(self, sought: Patterns) -> Found | None:
+        """As it stands there, with the spaces in it."""
         found = sought.search(self.open)
-        return found if found or len(self.close) == len(self.open) else sought.search(self.close)
+        if found or len(self.close) == len(self.open) or not (closed := sought.search(self.close)):
+            return found
+        places = self._letters()[closed.start : closed.end]
+        return Found(self.open[places[0] : places[-1] + 1], places[0], places[-1] + 1) if places else closed
 
     def without(self, innocent: Patterns) -> "_Reading":
         """Every innocent reading cut out, those that only show without spaces included."""
-        places = [place for place, letter in enumerate(self.open) if letter != " "]
+        places = self._letters()
         spans: list[Sequence[int]] = [range(found.start, found.end) for found in innocent.finditer(self.open)]
         spans += [places[found.start : found.end] for found in innocent.finditer(self.close)]
         return self._cut(spans)
+
+    def _letters(self) -> list[int]:
+        """Where each character of `close` stands in `open`."""
+        return [place for place, letter in enumerate(self.open) if letter != " "]
 
     def without_words(self, allowed: WordList) -> "_Reading":
         spans = [range(hit.start, hit.end) for hit in allowed.hits(self.open)]

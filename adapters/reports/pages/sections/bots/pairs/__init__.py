@@ -7,11 +7,13 @@ from typing import ClassVar
 from adapters.reports.pages.section import Section
 from adapters.reports.pages.sections.bots.pairs.figures import pairs, worst_answers
 from bot.core.answers.counting import PairCounts
+from bot.core.guarding.verdict import as_shown
 from bot.core.reporting.figures import Entry
 from bot.core.reporting.shares import Share
 
 
 class Pairs(Section):
+    shown = staticmethod(as_shown)
     #: The columns: how the sentences call them, the part and the whole of PairCounts.
     columns: ClassVar[Mapping[str, tuple[str, str]]] = {
         "unsafe": ("unsafe", "judged"),
