@@ -280,7 +280,8 @@ class Config(Table):
         replaced = {one.name for one in theirs}
         written = (*theirs, *(one for one in self.rules if one.name not in replaced))
         taken = renewed((*(one.name for one in written), *defaults.disabled_rules))
-        shipped = by_kind(preset(asked.preset if asked.preset in PRESETS else defaults.preset), asked.kinds)
+        base = asked.preset if asked.preset in PRESETS else defaults.preset
+        shipped = by_kind(preset(base), asked.kinds)
         chosen = (*written, *(one for one in shipped if one.name not in taken))
         bars = renewed_bars(asked.thresholds, {one.name for one in chosen})
         barred = (one.with_bar(bars.get(one.name)) for one in chosen)
@@ -293,6 +294,7 @@ class Config(Table):
             rules=(*asked.lists.rules(asked.shadow), *(one.rule(shipped=one.name not in own_names) for one in rules)),
             version=_fingerprint(defaults, self.bots, no_despair(), *rules, *besides),
             mode=mode or asked.mode or Watch(defaults.mode),
+            preset=base,
             exempt_roles=frozenset(defaults.exempt_roles) | asked.exempt_roles,
             exempt_channels=frozenset(defaults.exempt_channels) | asked.exempt_channels,
             late_after=defaults.late_after,

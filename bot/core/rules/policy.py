@@ -152,6 +152,7 @@ class Policy:
     rules: tuple[Rule, ...]
     version: str = ""
     mode: Watch = Watch.LIVE
+    preset: str = "balanced"  # that its shipped rules are of
     exempt_roles: frozenset[str] = frozenset()
     exempt_channels: frozenset[str] = frozenset()
     late_after: timedelta = timedelta(minutes=10)  # older messages are judged but nobody is punished for them

@@ -152,9 +152,10 @@ class SettingUp:
             view.add_item(_CalledMenu(self, say, guild, now.urgent))
             view.add_item(_RoomMenu(self, say, guild, ROOMS[1], now.report_channel))
         else:
-            view.add_item(_WordMenu(self, say, "preset", "preset", PRESETS, now.preset))
-            view.add_item(_WordMenu(self, say, "mode", "mode", tuple(Watch), now.mode))
-            view.add_item(_WordMenu(self, say, "language", "in_language", LANGUAGES, now.language))
+            policy = self.desk.policy(said_in(str(guild.id), ""))
+            view.add_item(_WordMenu(self, say, "preset", "preset", PRESETS, now.preset or policy.preset))
+            view.add_item(_WordMenu(self, say, "mode", "mode", tuple(Watch), now.mode or policy.mode))
+            view.add_item(_WordMenu(self, say, "language", "in_language", LANGUAGES, now.language or policy.language))
         view.add_item(_PageButton(self, say, 1 - page))
         return view
 

@@ -1,5 +1,6 @@
 """Chats by their number -> what they are called; and the room of a group's moderators, which hears of changes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -7,12 +8,24 @@ from telegram import Bot
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from adapters.chat.telegram.limits import Lane, Limiter
+from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moving import Moves
+from adapters.chat.telegram.refs import TELEGRAM
 from bot.core.base.errors import Unavailable
 from bot.core.communities.community import Community
+from bot.core.moderators.ports import Desk
 from bot.core.text.catalogue import texts
 
 _log = structlog.get_logger(__name__)
+
+
+async def looked_after(user_id: int, desk: Desk, members: Members) -> Sequence[str]:
+    """The groups that somebody was last seen to be an admin of, without those that are a room of another's moderators:
+    what is typed there is about that other."""
+    known = desk.communities(TELEGRAM)
+    rooms = {one.moderators_channel for one in known if one.moderators_channel != one.id}
+    found = await members.groups_of(user_id, [int(one.id) for one in known])
+    return [str(group) for group in found if str(group) not in rooms]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,11 @@ class Setup:
 
     async def menu(self, group: str, say: Texts) -> Menu:
         community, policy = self.desk.community(group_ref(group)), self.drawing.policy(group)
-        chosen = {"preset": community.preset, "mode": community.mode or policy.mode, "language": policy.language}
+        chosen = {
+            "preset": community.preset or policy.preset,
+            "mode": community.mode or policy.mode,
+            "language": policy.language,
+        }
 
         def button(what: str, value: str, text: str) -> InlineKeyboardButton:
             mark = "✓ " if chosen.get(what) == value else ""

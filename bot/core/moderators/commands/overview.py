@@ -6,6 +6,7 @@ from typing import Annotated
 
 from bot.core.chat.message import Message
 from bot.core.chat.rights import Right
+from bot.core.guarding.verdict import as_shown
 from bot.core.moderators.answer import Channel, Lines, Role, Said, said
 from bot.core.moderators.argument import Text
 from bot.core.moderators.command import Answer, Asked, Command, Usage
@@ -53,7 +54,7 @@ class Try(Command, name="test", right=Right.REVIEW):
         harm = getattr(decision.screening, "harm", None)
         return Lines.of(
             said("tried.watching" if watching else "tried.acting", actions=wanted) if wanted else said("tried.nothing"),
-            None if harm is None else said("tried.score", label="card.score", harm=f"{harm:.2f}"),
+            None if harm is None else said("tried.score", label="card.score", harm=f"{as_shown(harm):.2f}"),
             decision if wanted else None,
         )
 
@@ -74,7 +75,7 @@ def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, obj
         return Channel(channel) if channel else said("setting.unset")
 
     yield "mode", said(f"mode.{policy.mode}")
-    yield "preset", said(f"preset.{now.preset}" if now.preset else "setting.by_default")
+    yield "preset", said(f"preset.{now.preset or policy.preset}")
     yield "language", said(f"in_language.{now.language or policy.language}")
     yield "moderators", room(now.moderators_channel)
     yield "report", room(now.report_channel)

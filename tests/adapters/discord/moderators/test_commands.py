@@ -29,7 +29,7 @@ from bot.core.text.catalogue import texts
 from bot.wording.reasons import rule_name
 from tests.adapters.discord.cafe import Cafe, Heard, cafe, listening, play
 from tests.adapters.discord.moderators.test_posting import post
-from tests.builders import DISCORD, decision
+from tests.builders import DISCORD, decision, message
 from tests.servers.discord import Picked
 from tests.servers.waiting import until
 
@@ -92,6 +92,11 @@ async def set_up(place: Cafe, page: int = 0) -> Any:
     return menu
 
 
+def preselected(menu: Any) -> list[str]:
+    shown = [row["components"][0] for row in menu.components]
+    return [option["value"] for select in shown for option in select.get("options", ()) if option["default"]]
+
+
 def carried(menu: Any) -> list[str]:
     return [row["components"][0]["custom_id"] for row in menu.components]
 
@@ -107,14 +112,14 @@ def test_setting_up_is_two_pages_of_menus_that_change_what_is_set() -> None:
         await until(lambda: f"<#{place.general}>" in menu.content)
         assert menu.components[0]["components"][0]["default_values"] == [{"id": place.general, "type": "channel"}]
         menu = await set_up(place, 1)
+        policy = place.desk.policy(message("1"))
+        assert preselected(menu) == ["balanced", policy.mode, policy.language], "what holds where nothing is set"
         for custom_id, value in zip(carried(menu), ("strict", "live", "en"), strict=False):
             choose(place.owner, place.general, menu.id, custom_id, [value], kind=3)
         await until(lambda: settings(place).language == "en" and settings(place).mode)
         assert (settings(place).preset, settings(place).mode) == ("strict", Watch.LIVE)
         await until(lambda: "English" in menu.content)
-        shown = [row["components"][0] for row in menu.components]
-        chosen = [option["value"] for select in shown for option in select.get("options", ()) if option["default"]]
-        assert chosen == ["strict", "live", "en"]
+        assert preselected(menu) == ["strict", "live", "en"]
 
     play(scene, commands=True)
 

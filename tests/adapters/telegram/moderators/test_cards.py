@@ -475,7 +475,7 @@ async def test_setup_from_the_first_command_to_the_moderators_chat(here: Stage) 
     assert link == f"https://t.me/jikimi_bot?start=setup_{GROUP}"
     menu = await command(here, private, 1, f"/start setup_{GROUP}")
     assert "지켜보기" in menu["text"]
-    assert [label for label in labels(menu) if label.startswith("✓")] == ["✓ 지켜보기", "✓ 한국어"]
+    assert [label for label in labels(menu) if label.startswith("✓")] == ["✓ 알맞게", "✓ 지켜보기", "✓ 한국어"]
     for choice in ("preset:strict", "mode:live", "language:en"):
         id_ = here.server.press(menu, 1, f"setup:{GROUP}:{choice}")
         await here.server.answered(id_)

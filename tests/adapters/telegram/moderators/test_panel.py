@@ -62,6 +62,19 @@ async def test_who_looks_after_groups_finds_them_and_sets_them_there(here: Stage
 
 
 @played
+async def test_who_looks_after_one_group_and_its_room_is_not_asked_which(here: Stage) -> None:
+    room = await here.with_moderators()
+    here.server.admin(room, 2, "지수")
+    private = here.server.private(2, "지수")
+    here.listen()
+    for place in (here.group, room):
+        here.server.post(place, 2, "/waiting")  # so that both and their admins are known
+    await here.server.until(lambda: private.messages and len(room.messages) > 1)
+    assert say["case.nothing_waits"] == (await shown(here, private, 2, "/waiting"))["text"]
+    assert list(keys(await shown(here, private, 2, "/start groups")).values()) == [f"panel:{GROUP}"]
+
+
+@played
 async def test_a_policy_is_taken_in_from_the_file_that_is_answered_and_handed_out_in_the_room(here: Stage) -> None:
     room = await here.with_moderators()
     here.server.admin(here.group, 2, "지수")

@@ -9,7 +9,7 @@ from telegram import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup
 
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.asking import Answers, Typed, refused, spoken
-from adapters.chat.telegram.moderators.rooms import Rooms
+from adapters.chat.telegram.moderators.rooms import Rooms, looked_after
 from adapters.chat.telegram.refs import TELEGRAM, group_ref
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
@@ -62,8 +62,7 @@ class Choosing:
         if typed.in_group:
             known = self.desk.communities(TELEGRAM)
             return [one.id for one in known if one.moderators_channel == here != one.id] or [here]
-        among = [int(one.id) for one in self.desk.communities(TELEGRAM)]
-        return [str(group) for group in await self.members.groups_of(typed.user_id, among)]
+        return await looked_after(typed.user_id, self.desk, self.members)
 
     async def ask(self, typed: Typed, groups: Sequence[str]) -> None:
         """Buttons, of which one is pressed by the person who asked; a press also tells who an anonymous admin is."""

@@ -8,8 +8,9 @@ from telegram import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup
 
 from adapters.chat.telegram.members import Members
 from adapters.chat.telegram.moderators.asking import Typed, refused, spoken
+from adapters.chat.telegram.moderators.rooms import looked_after
 from adapters.chat.telegram.moderators.setup import Menu, Setup
-from adapters.chat.telegram.refs import TELEGRAM, group_ref
+from adapters.chat.telegram.refs import group_ref
 from bot.core.moderators.commands import overview
 from bot.core.moderators.permissions import may
 from bot.core.text.catalogue import Texts, texts
@@ -31,8 +32,8 @@ class Panel:
             await self.setup.drawing.answers.say(typed, *await self._groups(typed.user_id, typed.say))
         return bool(groups)
 
-    async def _known(self, user: int) -> Sequence[int]:
-        return await self.members.groups_of(user, [int(one.id) for one in self.setup.desk.communities(TELEGRAM)])
+    async def _known(self, user: int) -> Sequence[str]:
+        return await looked_after(user, self.setup.desk, self.members)
 
     async def press(self, query: CallbackQuery) -> bool:
         """A group of the list, or the way back to it; False: it is neither. What somebody may do there is asked now."""
@@ -53,6 +54,6 @@ class Panel:
     async def _groups(self, user: int, say: Texts) -> Menu:
         rows = []
         for group in (await self._known(user))[:MOST_SHOWN]:
-            name = self.setup.desk.community(group_ref(group)).name or await self.setup.drawing.rooms.title(str(group))
+            name = self.setup.desk.community(group_ref(group)).name or await self.setup.drawing.rooms.title(group)
             rows.append([InlineKeyboardButton(name, callback_data=f"panel:{group}")])
         return say["telegram.my_groups"], InlineKeyboardMarkup(rows)
