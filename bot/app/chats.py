@@ -142,8 +142,6 @@ class Reach:
 
         async def turn(chat: ChatPlatform) -> None:
             if post := self.posts.get(chat.platform):
-                if not post.taken.is_set():
-                    _log.info("stands by", platform=chat.platform)
                 await post.taken.wait()
                 _log.info("connects", platform=chat.platform)
                 reach(chat)
@@ -154,7 +152,12 @@ class Reach:
         return turn
 
     def _post(self, platform: Platform) -> Post:
-        return Post(shares=SqlShares(self.database, f"chat/{platform}", parts=1), clock=self.database.clock)
+        shares = SqlShares(self.database, f"chat/{platform}", parts=1)
+        return Post(
+            shares=shares,
+            clock=self.database.clock,
+            stands_by=lambda: _log.info("stands by", platform=platform),
+        )
 
     def services(self, platforms: Sequence[ChatPlatform], acting: Mapping[Platform, Division]) -> Iterator[Service]:
         """What says to the others what this process is there for."""

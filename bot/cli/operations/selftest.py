@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -24,13 +25,15 @@ _MARKS = {"as_written": "✓", "otherwise": "≠", "not_tried": "-"}
 def declare(line: Line) -> None:
     say = line.say
 
-    @line.app.command("selftest", help=say["help.selftest"])
+    @line.app.command("selftest", help=say["help.selftest"], context_settings={"ignore_unknown_options": True})
     def command(
         platform: Annotated[str, typer.Argument(help=say["help.selftest_platform"])],
         community: Annotated[str, typer.Argument(help=say["help.selftest_community"])],
         config: Annotated[Path | None, line.config] = None,
         out: Annotated[Path, typer.Option("--out", help=say["help.selftest_out"])] = Path("jikimi-selftest.json"),
     ) -> None:
+        if not re.fullmatch(r"-?\d+", community):  # Telegram's supergroups are -100…, which looks like an option
+            raise typer.BadParameter(say("check.community", given=community))
         tried = asyncio.run(selftest(line.settings(config), platform, community, say))
         if tried:
             out.write_text(transcript(platform, tried), "utf-8")

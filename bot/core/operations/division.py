@@ -126,11 +126,14 @@ class Division:
 
 @dataclass(slots=True, kw_only=True)
 class Post:
-    """What one process does, while others stand by until it is gone: `shares` of one part. Who has it keeps it."""
+    """What one process does, while others stand by until it is gone: `shares` of one part. Who has it keeps it.
+    `stands_by` is called once another is seen to have it."""
 
     shares: Shares
     clock: Clock
+    stands_by: Callable[[], None]
     taken: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_told: bool = False
 
     async def run(self) -> None:
         """Until cancelled. It is given up with the process, once all connections are closed. Broken: this process was
@@ -149,6 +152,9 @@ class Post:
             self.taken.set()
         elif holder not in (None, found.me) and self.taken.is_set():
             raise Broken("Another process has taken over meanwhile. Start this one again: it will stand by.")
+        elif holder not in (None, found.me) and not self._is_told:
+            self._is_told = True
+            self.stands_by()
 
 
 @dataclass(slots=True)

@@ -202,6 +202,9 @@ def test_a_command_line_that_cannot_be_read_is_told_so_in_the_users_language(
     assert typed_in(["--lang", language, "--version"]) == 0
     assert typed_in(["--lang", language, "check-config", "none.toml"]) == 2
     assert "jikimi init" in capsys.readouterr().err
+    for given, wanted in (("-1001234567890", say("selftest.off", platform="telegram")), ("--ot", "--ot")):
+        assert typed_in(["--lang", language, "selftest", "telegram", given]) == 2
+        assert wanted in capsys.readouterr().err, given
 
 
 @pytest.mark.parametrize("words", [["eval"], ["calibrate"], ["bench", "cascade"]])

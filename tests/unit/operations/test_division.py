@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -131,11 +132,15 @@ def test_who_was_thought_dead_forgets_what_others_have_taken_and_takes_part_agai
 def test_a_post_is_held_until_its_holder_is_gone_and_who_was_thought_dead_ends() -> None:
     async def scenario() -> None:
         work, clock = Work(), ManualClock()
-        one, two = (Post(shares=MemoryShares(work, me), clock=clock) for me in (1, 2))
+        told: list[int] = []
+        one, two = (
+            Post(shares=MemoryShares(work, me), clock=clock, stands_by=partial(told.append, me)) for me in (1, 2)
+        )
         for _ in range(2):
             await one.look()
             await two.look()
             assert (one.taken.is_set(), two.taken.is_set()) == (True, False)
+            assert told == [2], "said once, and only by who waits for another"
         work.part.discard(1)
         await two.look()
         assert two.taken.is_set()
