@@ -107,6 +107,7 @@ def test_particles_behind_what_is_typed_follow_its_sound() -> None:
         (30, "30을 30으로 30이라는"),
         ("API", "API를 API로 API라는"), ("a.toml", "a.toml을 a.toml로 a.toml이라는"),
         ("JSON", "JSON을 JSON으로 JSON이라는"), ("‘ping’", "‘ping’을 ‘ping’으로 ‘ping’이라는"),
+        ("\"timeout\"", "\"timeout\"을 \"timeout\"으로 \"timeout\"이라는"), ("kick", "kick을 kick으로 kick이라는"),
         ("name", "name을 name으로 name이라는"), ("role", "role을 role로 role이라는"),
         ("chat", "chat을 chat으로 chat이라는"), ("text", "text를 text로 text라는"), ("IP", "IP를 IP로 IP라는"),
         ("{모임}", "{모임}을 {모임}으로 {모임}이라는"), ("", "를 로 라는"),
