@@ -17,6 +17,7 @@ from bot.core.rules.actions import Care, Delete, Escalate, Flag, Weight
 from bot.core.rules.conditions import Kind, NoKind, Situation
 from bot.core.rules.decision import PERHAPS_QUOTED, Decision, decide
 from bot.core.rules.policy import AS_SAID, Policy, Rule
+from bot.core.text.catalogue import LANGUAGES, texts
 from tests.builders import NOW, message
 
 KINDS_OF: dict[str, frozenset[HarmKind]] = {
@@ -147,3 +148,9 @@ def test_who_is_in_despair_is_told_of_109_where_the_community_wants_it(name: Pre
 def test_who_is_urged_to_die_is_helped_by_people(name: Preset, kind: HarmKind) -> None:
     goaded = decided(name, (kind, 0.7), (HarmKind.SELF_HARM, 0.01), text="관종이네 죽을 용기도 없으면서")
     assert Escalate() in goaded.actions and goaded.rule == "goading"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_shipped_rule_has_a_name_that_people_read(name: Preset, language: str) -> None:
+    assert [rule.name for rule in preset(name) if f"rule_name.{rule.name}" not in texts(language)] == []
