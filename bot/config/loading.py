@@ -46,6 +46,7 @@ def examine(
     for section, guard in (("guard", config.guard), ("trial", config.trial), ("house_rules", config.house_rules)):
         found += [(f"{section}.servers", why) for why in problems.in_the_clear(guard, say)]
     found += [("rules", why) for why in problems.in_rules(config, say)]
+    found += [("defaults.disabled_rules", why) for why in problems.in_disabled(config, say)]
     name = path or "config"
     mistakes += [say("check.problem", path=name, key=key, why=why) for key, why in dict.fromkeys(found)]
     return config.model_copy(update={"storage": config.storage.beside(path.parent if path else Path())}), mistakes

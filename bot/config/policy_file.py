@@ -1,9 +1,9 @@
-"""A community's policy <-> a TOML file of it; a file that is not right comes out as one sentence that says why."""
+"""A community's policy <-> a TOML file of it; a file that is not right comes out as its mistakes, a line each."""
 
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
@@ -34,6 +34,7 @@ FORMAT = 1
 LARGEST = 512 * 1024  # bytes
 MOST_RULES, MOST_PATTERNS, LONGEST_PATTERN = 100, 1_000, 300
 MOST_EXEMPT = 200  # roles or channels
+MOST_TOLD = 5  # mistakes at once
 
 _Entries = Annotated[list[str], Field(max_length=MOST_WORDS)]
 _Ids = Annotated[list[Annotated[str, Field(min_length=1, max_length=60)]], Field(max_length=MOST_EXEMPT)]
@@ -159,12 +160,13 @@ def read(content: bytes, say: Texts) -> Community | Unfit:
     try:
         file = PolicyFile.model_validate(table)
     except ValidationError as error:
-        key, why = problems.explained(error.errors(include_url=False)[0], PolicyFile, say)
-        return Unfit(say("policy_file.problem", key=key, why=why))
+        found = (problems.explained(one, PolicyFile, say) for one in error.errors(include_url=False))
+        return Unfit("\n".join(islice((say("policy_file.problem", key=key, why=why) for key, why in found), MOST_TOLD)))
     except RecursionError:
         return Unfit(say["policy_file.deep"])
-    if problem := next(chain(_in_lists(file, say), _in_hours(file, say), _in_rules(file, say)), None):
-        return Unfit(problem)
+    mistakes = dict.fromkeys(chain(_in_lists(file, say), _in_hours(file, say), _in_rules(file, say)))
+    if mistakes := mistakes or dict.fromkeys(problems.sweeping((one.rule() for one in file.rules), say)):
+        return Unfit("\n".join(islice(mistakes, MOST_TOLD)))
     return file.policy({one["name"]: toml(one) for one in table.get("rules", ())})
 
 
@@ -248,5 +250,3 @@ def _in_rules(file: PolicyFile, say: Texts) -> Iterator[str]:
             elif problem := objection(pattern):
                 why = say(f"pattern.{problem[0]}", why=problem[1])
                 yield say("check.regex", rule=rule.name, pattern=pattern, why=why)
-        if len(hit := probing.touched(rule)) > probing.MOST:
-            yield say("policy_file.everything", rule=rule.name, count=len(hit), of=len(probing.ORDINARY), text=hit[0])

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from tomllib import TOMLDecodeError
 from typing import get_args
@@ -13,9 +13,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from bot.config.guards import GuardSettings, HouseRulesSettings
-from bot.config.rules import ACTION_CHOICES, preset
+from bot.config.rules import CHOICES, preset
 from bot.config.sections import Config
 from bot.core.communities.former import renewed
+from bot.core.rules import probing
 from bot.core.rules.policy import Rule
 from bot.core.text.catalogue import Texts
 from bot.core.text.patterns import is_linear, objection
@@ -65,8 +66,7 @@ def _why(problem: ErrorDetails, model: type[BaseModel], hidden: str | None, say:
     match kind:
         case "extra_forbidden":
             *table, name = problem["loc"]
-            close = difflib.get_close_matches(str(name), _keys(model, table), n=1)
-            return say("check.unknown_key", hint=say("check.unknown_hint", name=close[0]) if close else "")
+            return say("check.unknown_key", hint=_hint(str(name), table, model, say))
         case "literal_error" | "enum":
             return say("check.choice", given=given, choices=facts["expected"].replace(" or ", ", "))
         case "missing":
@@ -81,12 +81,20 @@ def _why(problem: ErrorDetails, model: type[BaseModel], hidden: str | None, say:
             return say("check.range_high", given=given, bound=facts.get("le", facts.get("lt")))
         case _ if kind in _KINDS:
             return say("check.kind", given=given, kind=say[f"check.{_KINDS[kind]}"])
-        case "action":
-            return say("check.action", given=facts["given"], choices=", ".join(ACTION_CHOICES))
+        case "action" | "step":
+            return say(f"check.{kind}", given=facts["given"], choices=", ".join(CHOICES[kind]))
         case "duration" | "timezone" | "address" | "listen" | "channel":
             return say(f"check.{kind}", given=hidden or facts["given"])
         case _:
             return say("check.other", why=problem["msg"])
+
+
+def _hint(name: str, table: Sequence[str | int], model: type[BaseModel], say: Texts) -> str:
+    """What may be meant by a key that there is not."""
+    if close := difflib.get_close_matches(name, _keys(model, table), n=1):
+        return say("check.unknown_hint", name=close[0])
+    sections = [f"[{one}]" for one in _keys(model, ()) if not table and name in _below(_named(model)[one])]
+    return say("check.key_of", sections=", ".join(sections)) if sections else ""
 
 
 def in_the_clear(guard: GuardSettings | HouseRulesSettings, say: Texts) -> Iterator[str]:
@@ -99,7 +107,7 @@ def in_rules(config: Config, say: Texts) -> Iterator[str]:
     """The rules that cannot be read, can never match or can never matter."""
     in_each = list(_in_each_rule(config, say))
     # One without a condition would make all that follow it pointless.
-    return chain(in_each, _disabled(config, say), () if in_each else _pointless(config, say))
+    return chain(in_each, () if in_each else _pointless(config, say))
 
 
 def _in_each_rule(config: Config, say: Texts) -> Iterator[str]:
@@ -130,11 +138,14 @@ def in_rule(rule: Rule, say: Texts) -> Iterator[str]:
             yield say("check.empty_text", rule=rule.name)
 
 
-def _disabled(config: Config, say: Texts) -> Iterator[str]:
+def in_disabled(config: Config, say: Texts) -> Iterator[str]:
+    """The names of no rule."""
     known = {rule.name: None for rule in preset(config.defaults.preset)}
     for name in config.defaults.disabled_rules:
         if not renewed([name]) & known.keys():
-            yield say("check.unknown_rule", given=name, names=", ".join(known))
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = say("check.unknown_hint", name=close[0]) if close else say("check.known", names=", ".join(known))
+            yield say("check.unknown_rule", given=name, hint=hint)
 
 
 def _pointless(config: Config, say: Texts) -> Iterator[str]:
@@ -159,7 +170,15 @@ def warnings(config: Config, say: Texts) -> list[str]:
     sent = [("sent", config.judging_hosts()), ("read", config.house_rules.beyond())]
     leaves = [say(f"check.{how}", hosts=", ".join(hosts)) for how, hosts in sent if hosts]
     readable = config.sent_to("http")
-    return renamed + slow + leaves + [say("check.goes_readably", server=server) for server in readable]
+    everybody = list(sweeping((one.rule() for one in config.rules), say))
+    return renamed + slow + everybody + leaves + [say("check.goes_readably", server=server) for server in readable]
+
+
+def sweeping(rules: Iterable[Rule], say: Texts) -> Iterator[str]:
+    """Those that act on what everybody says."""
+    for rule in rules:
+        if len(hit := probing.touched(rule)) > probing.MOST:
+            yield say("policy_file.everything", rule=rule.name, count=len(hit), of=len(probing.ORDINARY), text=hit[0])
 
 
 def _is_confidential(model: type[BaseModel], location: Sequence[str | int]) -> bool:

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
@@ -15,21 +15,28 @@ from bot.config.conditions import When
 from bot.config.values import Duration, Table, duration, refused
 from bot.core.communities.community import PRESETS, Preset
 from bot.core.guarding.kinds import HarmKind
-from bot.core.rules.actions import RULE_ACTIONS, Action, Declared, Weight
+from bot.core.rules.actions import RULE_ACTIONS, Action, Weight
 from bot.core.rules.ladder import MOST_STRIKES
 from bot.core.rules.policy import Mode, Reason, Rule
 
 _log = structlog.get_logger(__name__)
 
-_RULE_ACTIONS = {action.kind: action for action in RULE_ACTIONS}
+
+def _touches_author(action: Action | type[Action]) -> bool:
+    return action.user_visible and action.weight is Weight.MEMBER
 
 
-def _action(value: object) -> object:
+#: What a rule may ask for; of that, what a step of the ladder may be.
+_ACTIONS = {action.kind: action for action in RULE_ACTIONS}
+_STEPS = {kind: action for kind, action in _ACTIONS.items() if _touches_author(action)}
+
+
+def _action(value: object, known: Mapping[str, type[Action]] = _ACTIONS, wanted: str = "action") -> object:
     """The kind and, after a space, the one field that must be given, if there is one: "delete", "timeout 10m"."""
     kind, space, given = value.partition(" ") if isinstance(value, str) else ("", "", "")
-    action = _RULE_ACTIONS.get(kind)
+    action = known.get(kind)
     if action is None or bool(space) is not bool(_asked(action)):
-        raise refused("action", value)
+        raise refused(wanted, value)
     parameters: dict[str, Any] = {name: duration(given.strip()) for name in _asked(action)}
     return action(**parameters)
 
@@ -38,23 +45,13 @@ def _asked(action: type[Action]) -> list[str]:
     return [one.name for one in fields(action) if one.default is MISSING]
 
 
-#: How each action is written.
-ACTION_CHOICES = [f'"{action.kind} 10m"' if _asked(action) else action.kind for action in RULE_ACTIONS]
+#: "action", "step" -> how each is written.
+CHOICES = {
+    wanted: [f'"{kind} 10m"' if _asked(action) else kind for kind, action in known.items()]
+    for wanted, known in (("action", _ACTIONS), ("step", _STEPS))
+}
 
-
-def _step(value: object) -> object:
-    """An action that touches a member."""
-    action = _action(value)
-    if not _touches_author(action):
-        raise refused("action", value)
-    return action
-
-
-def _touches_author(action: object) -> bool:
-    return isinstance(action, Declared) and action.user_visible and action.weight is Weight.MEMBER
-
-
-Step = Annotated[Action, BeforeValidator(_step)]
+Step = Annotated[Action, BeforeValidator(partial(_action, known=_STEPS, wanted="step"))]
 
 
 class ReasonText(Table):
@@ -77,7 +74,7 @@ class RuleSettings(Table):
     """The actions, such as "delete" or "timeout 10m"."""
 
     reason: ReasonText | None = None
-    """What a member reads; left out: the rule's name."""
+    """What a member reads: { ko = "…", en = "…" }; left out: the rule's name."""
 
     kind: Annotated[HarmKind | None, Field(strict=False)] = None
     """The kind of harm that it looks for, where no condition of its says so."""

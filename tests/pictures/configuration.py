@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from bot.app.chats import NETWORKS
 from bot.config.conditions import When
 from bot.config.networks import with_sections
-from bot.config.rules import ACTION_CHOICES, RuleSettings
+from bot.config.rules import CHOICES, RuleSettings
 from bot.config.writing import toml
 from bot.core.moderators.network import Network
 from bot.core.rules.conditions import CONDITIONS, Condition, Written
@@ -72,7 +72,7 @@ def page(language: str) -> str:
     rules, conditions = RuleSettings.model_fields, When.model_fields
     part("##", "rules", [(key, said["rules"][key], _default(one)) for key, one in rules.items()])
     part("###", "when", [(key, said["when"][key], _form(one)) for key, one in conditions.items()], FORM[language])
-    actions = [one.strip('"') for one in ACTION_CHOICES]
+    actions = [one.strip('"') for one in CHOICES["action"]]
     part("###", "then", [(one, words[f"action.{one.split()[0]}"]) for one in actions])
     return "\n".join(lines) + "\n"
 

@@ -3,6 +3,7 @@
 discord.py lives in this package and nowhere else.
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,10 +17,12 @@ from bot.core.operations.outside.checkup import Found
 from bot.core.operations.outside.selftest import Ask, Tried
 from bot.core.text.catalogue import Texts
 
+API = "https://discord.com/api/v10"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Discord(Network, platform=DISCORD):
-    api_url: str = field(default="https://discord.com/api/v10", repr=False)
+    api_url: str = field(default=API, repr=False)
     """Base URL of the REST API, for a proxy or a test server."""
 
     gateway_url: str = field(default="", repr=False)
@@ -35,7 +38,10 @@ class Discord(Network, platform=DISCORD):
     """Whether members' names are judged, too; needs the SERVER MEMBERS INTENT."""
 
     def objection(self, say: Texts) -> str | None:
-        return say["discord.shard_count"] if self.shard_ids and not self.shard_count else None
+        if self.shard_ids and not self.shard_count:
+            return say["discord.shard_count"]
+        is_token = self.api_url != API or re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", self.token)  # a proxy has its own
+        return None if is_token else say["discord.no_token"]
 
     def connect(self, context: Context) -> ChatPlatform:
         from adapters.chat.discord.connection import DiscordChat

@@ -45,7 +45,7 @@ class Telegram(Network, platform=TELEGRAM):
     def objection(self, say: Texts) -> str | None:
         number, colon, _ = self.token.partition(":")
         if not (number.isdigit() and colon):
-            return say["telegram.bad_token"]
+            return say["telegram.no_token"]
         if self.webhook_url and not self.webhook_url.startswith("https://"):
             return say["telegram.webhook_url"]
         if self.webhook_url and not re.fullmatch(r"\S+:\d{1,5}", self.webhook_listen):

@@ -34,6 +34,8 @@ def init(file: Path, say: Texts) -> None:
 
     if file.exists():
         raise Broken(say("init.exists", path=file))
+    if not file.parent.is_dir():
+        raise Broken(say("init.no_folder", path=file.parent))
     networks = {str(one.platform): one for one in chats.NETWORKS}
     say, answers = _answers(say, networks)
     _write(file, f"# {say['init.heading']}\n\n{_toml(answers)}", say)
@@ -53,14 +55,17 @@ def _answers(say: Texts, networks: "Mapping[str, type[Network]]") -> tuple[Texts
     """In the language that was chosen first, section by section."""
     from bot.core.communities.community import PRESETS
 
-    language = _ask(say("init.language"), say, _one_of(LANGUAGES), say.language)
+    languages = {one: say[f"report.value.language.{one}"] for one in LANGUAGES}
+    language = _ask(say("init.language"), say, _one_of(languages), say.language)
     say, names = texts(language), list(networks)
-    chosen = _ask(say("init.networks", names=", ".join(names)), say, _some_of(names), names[0])
+    called = {name: say[f"{name}.title"] for name in names}
+    chosen = _ask(say("init.networks", names=", ".join(names)), say, _some_of(called), names[0])
     sections: dict[str, Any] = {}
     for name in chosen:
         token = _token(networks[name], say)
         sections[name] = {"token": token} if token else {}
-    preset = _ask(say["init.preset"], say, _one_of(PRESETS), "balanced")
+    strictness: dict[str, str] = {one: say[f"preset.{one}"].partition(":")[0] for one in PRESETS}
+    preset = _ask(say["init.preset"], say, _one_of(strictness), "balanced")
     server = _ask(say["init.server"], say, _server, "")
     sections["defaults"] = {"language": language, "preset": preset, "mode": "watch"}
     if server:
@@ -95,29 +100,43 @@ def _ask(question: str, say: Texts, read: Read, default: str, *, hidden: bool = 
         print(say("init.again", given=typed))
 
 
-def _one_of(choices: tuple[str, ...]) -> Read:
-    return lambda typed: typed.strip().lower() if typed.strip().lower() in choices else None
+def _one_of(choices: Mapping[str, str]) -> Read:
+    """What is chosen -> how people call it: either is taken, and its place among them."""
+    meant = _meant(choices)
+    return lambda typed: meant.get(typed.strip().lower())
 
 
-def _some_of(choices: list[str]) -> Read:
+def _some_of(choices: Mapping[str, str]) -> Read:
     """Of one word that is none of them, "-", nothing is wanted."""
+    meant = _meant(choices)
 
     def read(typed: str) -> list[str] | None:
         words = typed.lower().replace(",", " ").split()
         if words == ["-"]:
             return []
-        return [one for one in choices if one in words] if words and {*words} <= {*choices} else None
+        wanted = {meant.get(word) for word in words}
+        return [one for one in choices if one in wanted] if wanted and None not in wanted else None
 
     return read
 
 
+def _meant(choices: Mapping[str, str]) -> Mapping[str, str]:
+    return {
+        word.lower(): one
+        for place, (one, called) in enumerate(choices.items(), 1)
+        for word in (one, called, str(place))
+    }
+
+
 def _server(typed: str) -> str | None:
-    """Whatever stands in a configuration for a server; one beyond this machine over https:// alone."""
+    """Whatever stands in a configuration for a server, over http:// where it does not say; one beyond this machine over
+    https:// alone."""
 
     from bot.config import GuardSettings
 
     if not (address := typed.strip()):
         return ""
+    address = address if "://" in address else f"http://{address}"
     try:
         asked = GuardSettings(servers=[address])
     except ValueError:

@@ -112,5 +112,5 @@ def taken_from(file: Path, say: Texts) -> "Community":
     except OSError as error:
         raise Broken(f"{file}: {say.why(reason(error))}") from None
     if isinstance(policy, Unfit):
-        raise Broken(f"{file}: {policy.why}")
+        raise Broken("\n".join(f"{file}: {why}" for why in policy.why.splitlines()))
     return policy

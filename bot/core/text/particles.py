@@ -9,7 +9,7 @@ _PAIR = {one: pair for pair in _PAIRS for one in pair}
 _BEHIND = re.compile(rf"(\{{[^{{}}]+\}})({'|'.join(sorted(_PAIR, key=len, reverse=True))})(?![가-힣])")
 
 #: As digits are read, and words in Latin letters mostly end: closed (JSON, name, chat; not IP), on an l (role).
-_CLOSED = re.compile(r"[013678LMNlmn]$|(?i:ng)$|[lmn]e$|(?:(?:^|[^aeiou])[aeiou]|ou)c?[bckpt]$")
+_CLOSED = re.compile(r"[013678LMNlmn]$|(?i:ng)$|[lmn]e$|(?:(?:^|[^aeiou])[aeiou]|ou)[bckpt]$|[aio]ck$")
 _ON_L = re.compile(r"[178Ll]$|le$")
 _FINALS, _L = 28, 8  # of a syllable, in the order of Unicode
 

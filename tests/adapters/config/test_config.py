@@ -220,7 +220,8 @@ def load_text(tmp_path: Path, content: str) -> Config:
         ("[bots]\nquite = '4s'", "bots.quite", "quiet"),
         ("[bots]\nowners = {bot = 1}", "bots.owners.bot", "string"),
         ("[bots]\nowners = {bot = '#운영-알림'}", "bots.owners.bot", "#운영-알림"),
-        ("[defaults]\ndisabled_rules = ['nonsense']", "rules", "sure-abuse"),
+        ("[defaults]\ndisabled_rules = ['nonsense']", "defaults.disabled_rules", "sure-abuse"),
+        ("[defaults]\ndisabled_rules = ['sure-abuze']", "defaults.disabled_rules", "Did you mean sure-abuse?"),
         ("[[rules]]\nwhen.edited = true\nthen = ['flag']", "rules[1].name", "missing"),
         ("not toml", "mine.toml", "TOML"),
     ],
@@ -273,6 +274,20 @@ def test_an_expression_that_looks_around_still_loads_with_a_warning(tmp_path: Pa
 def test_a_time_out_lasts_as_long_as_it_says_whatever_a_platform_makes_of_it(tmp_path: Path) -> None:
     config = load_text(tmp_path, "[[rules]]\nname = 'x'\nthen = ['timeout 60d']\nwhen.edited = true")
     assert config.rules[0].rule().then == (Timeout(timedelta(days=60)),)
+
+
+def test_a_rule_that_acts_on_what_everybody_says_is_pointed_to(tmp_path: Path) -> None:
+    rule = '[[rules]]\nname = "mine"\nwhen.by_bot = false\nthen = ["delete", "ban"]\n'
+    (said,) = warnings(load_text(tmp_path, rule), texts("en"))
+    assert "mine" in said and "12" in said
+    narrow = rule.replace("when.by_bot = false", 'when.text = { any_of = ["멍청이"] }')
+    assert warnings(load_text(tmp_path, narrow), texts("en")) == []
+
+
+def test_what_cannot_be_a_step_is_refused_with_what_can(tmp_path: Path) -> None:
+    for step in ("delete", "explode"):
+        said = refusal(tmp_path, f'[ladder]\nsteps = ["{step}"]')
+        assert said.endswith(f'"{step}" cannot be a step of the ladder. Choose from warn, ban, kick, "timeout 10m".')
 
 
 def test_rules_that_can_never_matter_are_refused_by_name(tmp_path: Path) -> None:

@@ -44,12 +44,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_five_questions_make_a_configuration_that_check_config_takes(home: Path, language: str) -> None:
-    answers = [language, "telegram, discord", "SESAME", "nonsense", "12:SESAME", "strict", "http://localhost:8000"]
+    answers = [language, "telegram, discord", "nonsense", "a.b.SESAME", "nonsense", "12:SESAME", "3", "localhost:8000"]
     done = typed("init", answers="\n".join(answers) + "\n", language="ko" if language == "en" else "en")
     assert done.exit_code == 0, done.output
     for number in range(1, 6):
         assert f"{number}/5" in done.output
-    assert texts(language)["telegram.bad_token"] in done.output, "asked once more"
+    for network in ("discord", "telegram"):
+        assert texts(language)[f"{network}.no_token"] in done.output, "asked once more"
     file = home / "config.toml"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     config = load(file, texts(language), NETWORKS, {})
@@ -79,7 +80,7 @@ def test_what_is_left_empty_comes_from_the_environment(home: Path) -> None:
         assert f"  {line}" in done.output
     assert "token" not in (home / "mine.toml").read_text("utf-8").partition("\n")[2]
     for named in (["mine.toml"], ["--config", "mine.toml"]):  # a word is how it was asked for once
-        done = typed("check-config", *named, JIKIMI_DISCORD_TOKEN="x")
+        done = typed("check-config", *named, JIKIMI_DISCORD_TOKEN="a.b.c")
         assert done.exit_code == 0 and "mine.toml: " in done.output
     assert typed("check-config", "mine.toml", "--config", "mine.toml").exit_code == 2
 
@@ -125,7 +126,15 @@ def test_nothing_is_overwritten_nor_asked_for_in_vain(home: Path) -> None:
     assert isinstance(done.exception, Broken) and "not overwritten" in str(done.exception)
     assert "1/5" not in done.output and file.read_text() == "# mine"
     nowhere = typed("init", "no/such/folder.toml", answers="en\n\n\n\n\n")
-    assert isinstance(nowhere.exception, Broken)
+    assert isinstance(nowhere.exception, Broken) and "1/5" not in nowhere.output
+
+
+def test_answers_are_taken_as_people_say_them(home: Path) -> None:
+    done = typed("init", answers="한국어\n2\n\n엄격하게\n\n", language="ko")
+    assert done.exit_code == 0, done.output
+    config = load(home / "config.toml", texts("ko"), NETWORKS, {"JIKIMI_TELEGRAM_TOKEN": "12:a"})
+    assert (config.defaults.language, config.defaults.preset) == ("ko", "strict")
+    assert "telegram" in done.output and "discord" not in done.output.partition("config.toml")[2]
 
 
 def test_the_version() -> None:

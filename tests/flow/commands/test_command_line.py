@@ -123,7 +123,7 @@ def test_the_shipped_rehearsal_from_nothing_to_a_digest(tmp_path: Path) -> None:
     stored = (tmp_path / "jikimi.db").read_bytes()
     assert not [text for text in said if len(text) > 10 and text.encode() in stored], "sealed: it may have been said"
     digest = (tmp_path / "jikimi-digest.md").read_text("utf-8")
-    numbered = [(one[2], int(one[1])) for one in re.finditer(r"^\| (\d+) \| [^|]+ \| ([^/|]+)/", digest, re.MULTILINE)]
+    numbered = [(one[1], int(one[2])) for one in re.finditer(r"^\| ([^|]+) \| (\d+) \|", digest, re.MULTILINE)]
     assert len(numbered) == incidents and numbered == sorted(numbered), "each community numbers its own"
     assert digest.startswith("# 지킴이 요약 보고서") and f"{incidents}건이 규칙에 걸렸습니다" in digest
     assert "sure-abuse" not in digest and "확실한 욕설·모욕" in digest
@@ -388,7 +388,7 @@ def test_a_terminal_however_narrow_shows_what_is_done(columns: int) -> None:
     assert texts("ko")["rehearsal.earlier"][:8] in line
 
 
-@pytest.mark.parametrize(("columns", "wanted"), [(80, "삭제 · 경고 · 검토 요청"), (100, "문구 ‘병신’ (쓰인 그대로)")])
+@pytest.mark.parametrize(("columns", "wanted"), [(80, "삭제 · 경고 · 검토 요청"), (110, "문구 ‘병신’ (쓰인 그대로)")])
 def test_all_that_is_done_has_room_and_where_there_is_more_the_reason(columns: int, wanted: str) -> None:
     shown = StringIO()
     view = TerminalView(texts("ko"), Config(), "-", Console(width=columns, file=shown))

@@ -125,6 +125,16 @@ def test_what_is_no_policy_is_refused_in_a_sentence_and_changes_nothing(text: st
     assert isinstance(refused, Unfit) and why in refused.why and len(refused.why) < 700
 
 
+def test_several_mistakes_are_told_at_once() -> None:
+    for text, whys in (
+        ('format = 1\nprest = "strict"\n[thresholds]\nslur = 1.5', ("preset", "thresholds.slur")),
+        ('format = 1\n[words]\nforbidden = ["이*"]\n[quiet]\nstart = 3\nend = 3', ("이*", "quiet")),
+    ):
+        refused = read(text)
+        assert isinstance(refused, Unfit) and len(refused.why.splitlines()) == 2
+        assert all(why in refused.why for why in whys)
+
+
 def test_a_pattern_that_backtracks_elsewhere_takes_no_time_here() -> None:
     taken = read('format = 1\n[[rules]]\nname = "a"\nwhen.text = { any_of = ["/(a+)+$/"] }\nthen = ["flag"]')
     assert isinstance(taken, Community)

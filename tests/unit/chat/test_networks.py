@@ -82,13 +82,18 @@ def test_a_message_opens_where_its_network_can_open_it() -> None:
 def test_what_has_a_token_is_wanted(tmp_path: Path) -> None:
     say = texts("en")
     assert wanted(Config(), say) == wanted(load(None, say, NETWORKS, {}), say) == []
-    tokens = {f"JIKIMI_{one.platform.upper()}_TOKEN": "1:sesame" for one in NETWORKS}
+    tokens = {"JIKIMI_DISCORD_TOKEN": "a.b.sesame", "JIKIMI_TELEGRAM_TOKEN": "1:sesame"}
     assert [type(one) for one in wanted(load(None, say, NETWORKS, tokens), say)] == list(NETWORKS)
-    (path := tmp_path / "mine.toml").write_text("[discord]\ntoken = 'a'\nshard_ids = [0, 2]\nshard_count = 3", "utf-8")
-    assert wanted(load(path, say, NETWORKS, {}), say) == [Discord(token="a", shard_ids=(0, 2), shard_count=3)]
-    path.write_text("[discord]\ntoken = 'a'\nshard_ids = [0, 2]", "utf-8")
+    (path := tmp_path / "mine.toml").write_text(
+        "[discord]\ntoken = 'a.b.c'\nshard_ids = [0, 2]\nshard_count = 3", "utf-8"
+    )
+    assert wanted(load(path, say, NETWORKS, {}), say) == [Discord(token="a.b.c", shard_ids=(0, 2), shard_count=3)]
+    path.write_text("[discord]\ntoken = 'a.b.c'\nshard_ids = [0, 2]", "utf-8")
     with pytest.raises(Broken, match="shard_count"):
         wanted(load(path, say, NETWORKS, {}), say)
+    for network in NETWORKS:
+        with pytest.raises(Broken, match="does not look like a token"):
+            wanted(load(None, say, NETWORKS, {f"JIKIMI_{network.platform.upper()}_TOKEN": "이상한토큰"}), say)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +101,7 @@ def test_what_has_a_token_is_wanted(tmp_path: Path) -> None:
     [
         ("[discrod]", "discrod", "discord"),
         ("[discord]\ntokne = 'a'", "discord.tokne", "token"),
+        ("token = 'a'", "token", "[discord], [telegram]"),
         ("[discord]\ntoken = 1", "discord.token", "string"),
         ("[discord]\nshard_count = -1", "discord.shard_count", "0"),
         ("[discord]\nshard_ids = ['0']", "discord.shard_ids[1]", "whole number"),

@@ -1,5 +1,7 @@
 """A bot's token, or its application -> the link that brings it into a server, with exactly the permissions it needs."""
 
+import re
+
 import aiohttp
 import discord
 from discord.http import Route
@@ -27,9 +29,10 @@ async def application_of(token: str, say: Texts, *, api_url: str = Route.BASE) -
 
 def invitation(application: str, *, member_names: bool = False) -> str:
     """Raises `Broken` where that is no application's id."""
-    if not application.isascii() or not application.isdigit():
+    if not re.fullmatch(r"[0-9]{17,20}", application):
         raise Broken(
-            "{given}: an application id is a number (developer portal, General Information)", given=application
+            "{given}: an application id is a number of 17 to 20 digits (developer portal, General Information)",
+            given=application,
         )
     permissions = discord.Permissions(**dict.fromkeys(needed(member_names=member_names), True))
     return discord.utils.oauth_url(int(application), permissions=permissions, scopes=SCOPES)

@@ -281,9 +281,7 @@ def _harmful(
 
 
 def _nothing_between(at_least: float, below: float | None) -> str | None:
-    if below is None or below > at_least:
-        return None
-    return f"at_least {at_least:g} and below {below:g} leave nothing between them"
+    return "nothing lies between at_least and below" if below is not None and below <= at_least else None
 
 
 class PairIs(StrEnum):
