@@ -98,7 +98,7 @@ class SqlReportQueries:
                 bot_names=await _bot_names(connection, community),
                 latency={float(edge): number for edge, number in counts[LATENCY].items()},
                 entries=await _entries(connection, community, start, end),
-                backlog=await _backlog(connection, community, start, end),
+                backlog=replace(await _backlog(connection, community, start, end), asked_at=self._database.clock.now()),
                 outages=tuple(
                     Outage(
                         max(start, outage.begin), min(end, outage.end or max(outage.begin, self._database.clock.now()))

@@ -144,6 +144,12 @@ class Backlog:
     oldest: int | None = None  # its number
     card: str = ""  # of the oldest: as of an `Entry`
     since: datetime | None = None
+    asked_at: datetime | None = None
+
+    def days(self, end: datetime) -> int:
+        """How many the oldest has waited for by the end of the period, or by now, where that is still to come."""
+        until = min(end, self.asked_at or end)
+        return max(0, (until - self.since).days) if self.since else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

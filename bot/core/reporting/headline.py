@@ -55,7 +55,7 @@ def _needs(report: Report) -> Sentence:
     if report.unshown:
         return Sentence("needs_room", {"count": report.unshown})
     if backlog.count and backlog.since:
-        days = (report.figures.end - backlog.since).days
+        days = backlog.days(report.figures.end)
         return Sentence("needs_review" if days else "needs_review_new", {"count": backlog.count, "days": days})
     if report.figures.unscreened:
         return Sentence("needs_a_look", {"count": report.figures.unscreened})

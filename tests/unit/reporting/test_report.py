@@ -59,6 +59,8 @@ def test_the_sentences_follow_the_figures() -> None:
     waiting = replace(figures(), backlog=Backlog(count=1, oldest=1, since=PERIOD.start))
     assert codes(waiting)[2] == "needs_review"
     assert codes(figures(entry(1, state="refused")))[0] == "untouched"
+    half_way = replace(waiting.backlog, asked_at=PERIOD.start + timedelta(minutes=5))
+    assert codes(replace(waiting, backlog=half_way))[2] == "needs_review_new", "the end is still to come"
     fresh = Backlog(count=1, oldest=1, since=PERIOD.end - timedelta(hours=1))
     assert codes(replace(waiting, backlog=fresh))[2] == "needs_review_new", "nothing is nought days old"
 

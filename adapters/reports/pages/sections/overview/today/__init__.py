@@ -31,13 +31,13 @@ class Today(Section):
         urgent = [entry.id for entry in self.report.live if entry.is_urgent]
         objected = [entry.id for entry in self.report.live if entry.is_objected_to]
         since = self.report.local(carried_since(figures.start, figures.end)).date()
-        days = (figures.end - backlog.since).days if backlog.since else 0
+        days = backlog.days(figures.end)
         waiting = {"since": self.words.full_date(since), "days": days}
         oldest = () if backlog.oldest is None else (backlog.oldest,)
         found = (
             Need("urgent", len(urgent), True, {}, urgent),
             Need("objected", len(objected), True, {}, objected),
-            Need("waiting", backlog.count, False, waiting, oldest),
+            Need("waiting" if days else "waiting_new", backlog.count, False, waiting, oldest),
             Need("refused", self.report.refused, False, {}),
             Need("unshown", self.report.unshown, False, {}),
             Need("unscreened", figures.unscreened, False, {}, section="health"),
