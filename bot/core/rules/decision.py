@@ -267,7 +267,7 @@ def _examine(rule: Rule, situation: Situation) -> Finding:
 
 def _by_precedent(rule: Rule, found: Finding, situation: Situation) -> Finding:
     """What moderators have called wrong is not found again, and what they have called right is, however low the score.
-    A rule that calls people goes on to find it and to call, for the same words may be meant this time (`_then`)."""
+    A rule that calls people goes on to find it, for the same words may be meant this time (`_then`)."""
     precedent = situation.past.precedent
     if precedent is None or rule.name not in precedent.rules or not rule.is_about_words:
         return found
@@ -285,7 +285,7 @@ def _by_precedent(rule: Rule, found: Finding, situation: Situation) -> Finding:
 
 def _then(rule: Rule, situation: Situation, at: datetime) -> tuple[Action, ...]:
     if _is_spared(rule, situation):
-        return tuple(action for action in rule.then if _is_help(action))
+        return (Flag(),)
     if not _is_cooling(rule, situation, at):
         return rule.then
     return tuple(action for action in rule.then if action.weight < Weight.MEMBER)
@@ -324,11 +324,6 @@ def _restraints(
         yield Explanation("unmet"), Weight.MODERATORS  # it may be staff, or whoever a rule exempts
 
 
-def _is_help(action: Action) -> bool:
-    """It tells the moderators, or whoever needs a kind word, and nothing happens to anybody."""
-    return action.weight is Weight.MODERATORS or isinstance(action, Care)
-
-
 class _Doubt(NamedTuple):
     """Why some rules may do no more with a message than show it; or, where it `calls`, call for help all the same."""
 
@@ -337,7 +332,8 @@ class _Doubt(NamedTuple):
     calls: bool
 
     def forbids(self, rule: Rule, action: Action) -> bool:
-        is_spared = isinstance(action, Flag) or (self.calls and _is_help(action))
+        is_help = action.weight is Weight.MODERATORS or isinstance(action, Care)
+        is_spared = isinstance(action, Flag) or (self.calls and is_help)
         return self.is_about(rule) and not is_spared
 
 

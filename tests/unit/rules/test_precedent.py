@@ -12,7 +12,7 @@ from bot.core.chat.message import Author, Pairing
 from bot.core.guarding.kinds import HarmKind
 from bot.core.guarding.verdict import Judgement, Part, Verdict
 from bot.core.operations.sealing import Openly
-from bot.core.rules.actions import Delete, Escalate, Flag, Warn
+from bot.core.rules.actions import Delete, Escalate, Flag
 from bot.core.rules.conditions import ByBot, Kind, NoKind, Past, Repeats, Text
 from bot.core.rules.decision import Decision, decide
 from bot.core.rules.policy import Policy, Reason, Rule
@@ -117,11 +117,8 @@ def test_what_was_wrong_is_not_found_again() -> None:
     assert Delete() in wrong(ABUSE, FLOOD, score=0.99, of="flood").actions, "how one behaves is not said"
 
 
-def test_who_calls_people_goes_on_to_call_and_does_nothing_else() -> None:
-    """The same words may be meant this time, by somebody else."""
-    for then in ((Escalate(),), (Delete(), Warn(), Escalate())):
-        spared = wrong(replace(THREAT, then=then, strike=1), score=0.99, kind=HarmKind.THREAT, of="threat")
-        assert spared.actions == (Escalate(),) and not spared.strike
+def test_who_calls_people_goes_on_to_show_it() -> None:
+    assert wrong(THREAT, score=0.99, kind=HarmKind.THREAT, of="threat").actions == (Flag(),)
 
 
 def test_what_was_right_is_found_however_low_the_score() -> None:
