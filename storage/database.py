@@ -122,23 +122,11 @@ class Database:
         try:
             if not await database._is_up_to_date():
                 if as_it_is:
-                    raise Broken(_OTHER if await database._has("alembic_version") else NONE_YET)
+                    raise Broken(_OTHER if await _has(database, "alembic_version") else NONE_YET)
                 async with cls.open(url, clock, sealing):
                     pass
             await database._agree_on_keys()
             yield database
-        finally:
-            await engine.dispose()
-
-    @classmethod
-    async def keys_of(cls, url: str, clock: Clock) -> str:
-        """Which it is sealed with, whatever version has written it; "": none, or there is no database yet. Raises what
-        `open` raises."""
-        look(url)
-        engine = engine_of(parsed(url))
-        try:
-            database = cls(engine, clock)
-            return (await database._sealed_with() or "") if await database._has(bookmarks.name) else ""
         finally:
             await engine.dispose()
 
@@ -221,22 +209,13 @@ class Database:
         if not self.sealing.name:
             return
         mine = self.insert(bookmarks).values(name=KEYS, place=self.sealing.name).on_conflict_do_nothing()
-        name = await self._sealed_with()
+        name = await _sealed_with(self)
         if name is None:
             async with self.write() as connection:
                 await connection.execute(mine)
-            name = await self._sealed_with()
+            name = await _sealed_with(self)
         if name != self.sealing.name:
             raise Broken(OTHER_KEYS)
-
-    async def _sealed_with(self) -> str | None:
-        theirs = select(bookmarks.c.place).where(bookmarks.c.name == KEYS)
-        async with self.read() as connection:
-            return (await connection.execute(theirs)).scalar_one_or_none()
-
-    async def _has(self, table: str) -> bool:
-        async with self.read() as connection:
-            return await connection.run_sync(lambda here: look_into(here).has_table(table))
 
     async def adopt(self, keys: str) -> None:
         """From now on, these are its keys; what is sealed with others cannot be read."""
@@ -278,6 +257,29 @@ class Database:
 def _is_dead(died: Collection[int]) -> ColumnElement[bool]:
     """Whose lease has run out, or who is known to have died."""
     return or_(text(f"alive_until < {server_time()}"), holders.c.id.in_(died))
+
+
+async def keys_of(url: str, clock: Clock) -> str:
+    """Which a database is sealed with, whatever version has written it; "": none, or there is no database yet. Raises
+    what `Database.open` raises."""
+    look(url)
+    engine = engine_of(parsed(url))
+    try:
+        database = Database(engine, clock)
+        return (await _sealed_with(database) or "") if await _has(database, bookmarks.name) else ""
+    finally:
+        await engine.dispose()
+
+
+async def _sealed_with(database: Database) -> str | None:
+    theirs = select(bookmarks.c.place).where(bookmarks.c.name == KEYS)
+    async with database.read() as connection:
+        return (await connection.execute(theirs)).scalar_one_or_none()
+
+
+async def _has(database: Database, table: str) -> bool:
+    async with database.read() as connection:
+        return await connection.run_sync(lambda here: look_into(here).has_table(table))
 
 
 class _Sealed:

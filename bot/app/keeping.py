@@ -31,7 +31,7 @@ from bot.core.operations.sealing import Openly, Sealing
 from bot.core.reporting.ports import ReportQueries
 from bot.core.text import lately
 from bot.core.text.catalogue import Texts
-from storage.database import NONE_YET, OTHER_KEYS, Database
+from storage.database import NONE_YET, OTHER_KEYS, Database, keys_of
 from storage.migrations import copying, upgrading
 from storage.opening import place
 from storage.records.deeds import SqlCases
@@ -98,7 +98,7 @@ async def _own_sealing(config: Config, clock: Clock) -> Sealing:
     """No keys are made for a database that is sealed with others: a folder that is misspelt stays as it is. Raises what
     `Database.open` raises."""
     folder = config.storage.keys_folder
-    if folder and not is_there(folder) and exists(config) and await Database.keys_of(config.storage.url, clock):
+    if folder and not is_there(folder) and exists(config) and await keys_of(config.storage.url, clock):
         raise Broken(OTHER_KEYS)
     return sealing(config, clock)
 
@@ -107,7 +107,7 @@ async def objections_to_others(config: Config, say: Texts) -> list[str]:
     """That the database is sealed with other keys, as far as it can be asked."""
     folder, clock = config.storage.keys_folder, SystemClock()
     try:
-        theirs = await Database.keys_of(config.storage.url, clock) if folder and exists(config) else ""
+        theirs = await keys_of(config.storage.url, clock) if folder and exists(config) else ""
         mine = sealing(config, clock).name if theirs and folder and is_there(folder) else ""
     except BotError:  # said elsewhere
         return []
