@@ -4,7 +4,7 @@ python -m tests.chaos [--minutes M] [--seed S] [--rate MESSAGES A SECOND] [--rol
     [--guards stand|vllm] [--only TROUBLE,…]
 
 `--guards vllm` is two real `vllm serve`: in the environment of `make test-engine`,
-with what `pip install -e '.[dev]'` adds.
+with what `pip install -e '.[test]'` adds.
 
 Ends with 1 where a promise was broken; then what is left of it stays in the folder that is named: the configuration,
 what each process said, the story and the database.
