@@ -100,8 +100,10 @@ def readings(text: str) -> tuple[str, ...]:
     if not _DIRECTED.search(text):
         return (text,)
     text = _SURROGATE.sub("\ufffd", text)
-    each = (_shown(text, "L"), _shown(text, "R"), _DIRECTED.sub("", text))
-    return tuple({canonical(one): one for one in reversed(each)}.values())[::-1]
+    found: dict[str, str] = {}
+    for one in (_shown(text, "L"), _shown(text, "R"), _DIRECTED.sub("", text)):
+        found.setdefault(canonical(one), one)
+    return tuple(found.values())
 
 
 def heaped(text: str) -> int:
