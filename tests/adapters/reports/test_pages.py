@@ -417,7 +417,8 @@ def test_the_typeface_has_every_sign_of_our_own_words(language: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(report: Report) -> Iterator[Any]:
+    """Where it is open, nothing else may run an event loop: the report is made before."""
     if CHROMIUM is None:
         pytest.skip("There is no chromium on this machine.")
     with opened() as browser:
