@@ -161,7 +161,7 @@ async def captured() -> list[Drawn]:
                 pictures.append(drawn("notice", dms[who], notice))
                 (wrong,) = [key for key in _keys(card) if ":wrong:" in key]
                 place.wire.click(place.owner, place.mods, card.id, wrong)
-                await until(lambda: ":reopen:" in str(_keys(card)) or "되살" in str(card.embeds), 30)
+                await until(lambda: ":reopen:" in str(_keys(card)) or "복구" in str(card.embeds), 30)
                 await until(lambda: any(one.webhook_id for one in backend.messages[place.general].values()), 30)
                 await asyncio.sleep(1)  # in which the card is drawn as things are by then
                 pictures.append(drawn("undone", place.mods, card))

@@ -121,7 +121,7 @@ async def scenes(server: TelegramServer, group: Chat, room: Chat, private: Chat)
     card = next(one for one in room.messages.values() if "reply_markup" in one)
     wrong = [key for row in card["reply_markup"]["inline_keyboard"] for key in row if ":wrong:" in key["callback_data"]]
     await server.answered(server.press(card, OWNER, wrong[0]["callback_data"]))
-    await server.until(lambda: any("되살렸" in one.get("text", "") for one in group.messages.values()))
+    await server.until(lambda: any("복구했" in one.get("text", "") for one in group.messages.values()))
     await server.until(lambda: "하늘" in room.messages[card["message_id"]]["text"])
     await asyncio.sleep(2)  # in which the card is drawn as things are by then
     return {

@@ -62,7 +62,7 @@ def test_on_telegram(tmp_path: Path) -> None:
                 await server.until(lambda: third["message_id"] not in group.messages)
                 await server.until(lambda: len(cards(room)) >= 2 or "3" in str(cards(room)))
                 server.press(cards(room)[-1], OWNER, press_id(Button.WRONG, 3))
-                await server.until(lambda: said(group, "되살렸"))
+                await server.until(lambda: said(group, "복구했"))
                 server.post(private, OWNER, "/start groups")
                 await server.until(lambda: said(private, ko["telegram.my_groups"]))
                 assert len(await jikimi.incidents.between(*EVER)) == 3
