@@ -142,7 +142,7 @@ class DiscordPlace:
     def warnings(self) -> Counter[str]:
         rooms = {room: kept for room, kept in self._wire.backend.messages.items() if room != self._cafe.mods}
         said = (m.content for kept in rooms.values() for m in kept.values() if m.author_id == self._cafe.me)
-        return Counter(found[1] for text in said if (found := re.search(r"사건 코드 (\w+)", text)))
+        return Counter(found[1] for text in said if (found := re.search(r"사건 코드: (\w+)", text)))
 
     def cards(self) -> dict[int, set[str]]:
         found: dict[int, set[str]] = defaultdict(set)
