@@ -44,7 +44,7 @@ EXPECTED = (
     Expected("make test", ends=None),
     Expected("printf"),
     # Its server is not there: that is said, and is not "safe".
-    Expected(".venv/bin/jikimi judge", ("vllm serve", "vllm serve"), ends=2),
+    Expected(".venv/bin/jikimi judge", ("vllm serve", "vllm serve"), ends=75),
     Expected("jikimi judge", ("욕설.*삭제|삭제.*욕설", "delete.*abuse"), 0),
     Expected("jikimi rules explain", ("조치 없음", "leave alone"), 0),
     Expected("jikimi rehearse", (rf"메시지 {LINES}", rf"{LINES} messages"), 0),

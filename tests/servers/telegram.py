@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import formatdate
 from functools import cache
 from types import UnionType
 from typing import Any, Self, Union, get_args, get_origin
@@ -157,6 +158,7 @@ class TelegramServer:
         application = web.Application(client_max_size=2**26)
         application.router.add_route("*", "/bot{token}/{method}", self._serve)
         application.router.add_get("/file/bot{token}/{file}", self._give)
+        application.on_response_prepare.append(self._dated)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -168,6 +170,10 @@ class TelegramServer:
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
         assert not self.defects, self.defects[0]
+
+    async def _dated(self, _: web.Request, response: web.StreamResponse) -> None:
+        """By the clock that dates its messages, too."""
+        response.headers["Date"] = formatdate(self.now(), usegmt=True)
 
     async def _give(self, request: web.Request) -> web.Response:
         return web.Response(body=self.files[request.match_info["file"]])
