@@ -182,9 +182,9 @@ async def _welcome(place: Cafe, client: discord.Client, drawn: Any) -> Drawn:
 
 
 async def _set_up(place: Cafe, drawn: Any) -> Drawn:
-    """The owner chooses the moderators' channel, whom to call and how strict to be."""
+    """The owner chooses the moderators' channel and whom to call."""
     menu = await _menu(place)
-    await _choose(place, menu, 1, [(0, "balanced", 3)])
+    await _choose(place, menu, 1, [])
     await _choose(place, menu, 0, [(0, str(place.mods), 8), (1, str(place.staff_role), 7)])
     shown: Drawn = drawn("setup", place.general, menu, only_you=True)
     return shown
