@@ -243,9 +243,9 @@ class RecentActivity:
         if held_back or not matched:
             return  # what was only watched spares nobody
         member, _ = place
-        known, lasts = self._fired.get(member, {}), {rule.name: rule.cooldown for rule in policy.rules}
-        begun = {name for name in matched if name not in known or at - known[name] >= lasts.get(name, timedelta())}
-        self._fired[member] = known | dict.fromkeys(begun, at)
+        known, rules = self._fired.get(member, {}), policy.by_name
+        spared = {name for name in matched & rules.keys() & known.keys() if at - known[name] < rules[name].cooldown}
+        self._fired[member] = known | dict.fromkeys(matched - spared, at)
 
     def _add(self, known: list[Known], one: Known) -> None:
         """At most `each` are known; most members have said one thing, for which a deque is ten times as large."""

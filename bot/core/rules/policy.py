@@ -189,6 +189,10 @@ class Policy:
         object.__setattr__(self, "to_search", tuple(slow))
         object.__setattr__(self, "allowed", word_list(self.allowed_words))
 
+    @property
+    def by_name(self) -> Mapping[str, Rule]:
+        return {rule.name: rule for rule in self.rules}
+
     def takes_for_answer(self, message: Message, bot: Bot | None) -> bool:
         """Whether a message is judged as a bot's answer. `bot` is what is known of its author."""
         return is_answer(message, self.bots, bot)

@@ -93,7 +93,7 @@ def _place(one: Channel | Role) -> object:
 
 
 def _what(one: Override, asked: Asked, desk: Desk) -> tuple[Said, ...]:
-    rules = {rule.name: rule for rule in desk.policy(asked.message("")).rules}
+    rules = desk.policy(asked.message("")).by_name
     told = [said(f"override_mode.{_OFF if one.off else one.mode}")] if one.off or one.mode else []
     told += [said(f"preset.{one.preset}")] if one.preset else []
     told += [said("override.bar", rule=rules.get(rule, rule), score=score) for rule, score in one.thresholds]

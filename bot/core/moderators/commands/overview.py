@@ -69,7 +69,7 @@ def overview(desk: Desk, here: Message, name: str, *, has_filter: bool) -> tuple
 
 def _set(desk: Desk, here: Message, has_filter: bool) -> Iterator[tuple[str, object]]:
     now, policy = desk.community(here.community), desk.policy(here)
-    rules = {rule.name: rule for rule in policy.rules}
+    rules = policy.by_name
 
     def room(channel: str | None) -> object:
         return Channel(channel) if channel else said("setting.unset")

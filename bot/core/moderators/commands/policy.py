@@ -64,7 +64,7 @@ class Shadow(Command, name="shadow", right=Right.MANAGE, group="policy"):
     on: bool = True
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
-        rules = {one.name: one for one in desk.policy(asked.message("")).rules}
+        rules = desk.policy(asked.message("")).by_name
         if self.rule is None:
             return Lines(tuple(self._listed(rules.values())))
         if (rule := rules.get(self.rule.strip())) is None:

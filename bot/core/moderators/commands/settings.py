@@ -53,7 +53,7 @@ class Threshold(Command, name="threshold", right=Right.MANAGE, group="policy"):
     score: Annotated[float | None, Number(0.0, 1.0)] = None
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
-        rules = {one.name: one for one in desk.policy(asked.message("")).rules}
+        rules = desk.policy(asked.message("")).by_name
         if self.rule is None:
             return Lines(tuple(bars(asked, desk).values()))
         if (rule := rules.get(self.rule.strip())) is None:
@@ -83,7 +83,7 @@ class PolicyWhatIf(Command, name="policy_what_if", right=Right.MANAGE, group="po
     score: Annotated[float, Number(0.0, 1.0)]
 
     async def run(self, asked: Asked, desk: Desk) -> Answer:
-        rules = {one.name: one for one in desk.policy(asked.message("")).rules}
+        rules = desk.policy(asked.message("")).by_name
         if (rule := rules.get(self.rule.strip())) is None:
             return Lines.of(said("threshold.unknown", given=self.rule, names=tuple(rules)))
         if (found := await desk.what_if(asked.community, rule, self.score)) is None:
