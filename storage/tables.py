@@ -224,6 +224,7 @@ _asleep = text("finished_at IS NULL AND holder IS NULL AND not_before IS NOT NUL
 _index("actions_asleep", actions.c.not_before, where=_asleep)
 _index("actions_urgent", actions.c.finished_at, where=text("kind = 'escalate'"))
 _index("actions_suspects", actions.c.faults, where=_suspected)
+_index("actions_receipts", actions.c.community, actions.c.reason, where=text("reason IS NOT NULL"))
 
 #: One row for each call of a moderator. Of those that close the review, `closes` holds for the last one alone.
 reviews = Table(

@@ -98,13 +98,14 @@ class SqlIncidents:
         async with self._database.read() as connection:
             return (await connection.execute(select(cases.c.incident, cases.c.number).where(*those))).all()
 
-    async def on_card(self, community: CommunityRef, receipt: str, start: datetime, end: datetime) -> Sequence[int]:
-        place = (of_community(incidents, community), incidents.c.decided_at >= start, incidents.c.decided_at < end)
+    async def on_card(self, community: CommunityRef, receipt: str) -> Sequence[int]:
         shown = (actions.c.kind.in_(ON_CARD), actions.c.state == Done.kind)
-        there = select(incidents.c.id).select_from(incidents.join(actions)).where(*place, *shown)
+        there = select(actions.c.incident).where(
+            of_community(actions, community), actions.c.reason == plain(receipt), *shown
+        )
         wanted = (
             select(actions.c.incident, actions.c.reason)
-            .where(actions.c.incident.in_(there.where(actions.c.reason == plain(receipt))), *shown)
+            .where(actions.c.incident.in_(there), *shown)
             .order_by(actions.c.incident, actions.c.position)
         )
         async with self._database.read() as connection:

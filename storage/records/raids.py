@@ -251,17 +251,22 @@ async def _take_over(connection: AsyncConnection, raid: int, now: datetime) -> N
         exists().where(cases.c.incident == incidents.c.id, appeals.c.case == cases.c.id),
     )
     takes_part = exists().where(raiders.c.case == raid, raiders.c.member == incidents.c.author)
-    cards = (
-        select(actions.c.id, actions.c.reason, said.label("said"), takes_part.label("theirs"))
+    shown = (actions.c.kind.in_(ON_CARD), actions.c.state == Done.kind)
+    near = (
+        select(actions.c.reason)
         .join_from(actions, incidents, actions.c.incident == incidents.c.id)
         .where(
             incidents.c.community == row.community,
             incidents.c.decided_at > row.opened_at - BEFORE,
-            actions.c.kind.in_(ON_CARD),
-            actions.c.state == Done.kind,
             actions.c.reason != "",
             actions.c.reason.not_like(f"{ON_RAID}%"),
+            *shown,
         )
+    )
+    cards = (
+        select(actions.c.id, actions.c.reason, said.label("said"), takes_part.label("theirs"))
+        .join_from(actions, incidents, actions.c.incident == incidents.c.id)
+        .where(actions.c.community == row.community, actions.c.reason.in_(near), *shown)
     )
     on_card: dict[str, list[Any]] = {}
     for one in (await connection.execute(cards)).all():

@@ -72,8 +72,9 @@ class MemoryIncidents:
         there = [one for one in self.store.opened.values() if one.decision.message.community == community]
         return {one.case: one.id for one in there if one.case in numbers}
 
-    async def on_card(self, community: CommunityRef, receipt: str, start: datetime, end: datetime) -> Sequence[int]:
-        return sorted(one.id for one in await self.between(start, end, community) if one.card == receipt)
+    async def on_card(self, community: CommunityRef, receipt: str) -> Sequence[int]:
+        there = [one for one in self.store.opened.values() if one.decision.message.community == community]
+        return sorted(one.id for one in there if self.store.incident(one).card == receipt)
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:
         found = (

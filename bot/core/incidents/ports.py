@@ -79,8 +79,9 @@ class Incidents(Protocol):
         """By these numbers, as far as there are such, the incidents."""
         ...
 
-    async def on_card(self, community: CommunityRef, receipt: str, start: datetime, end: datetime) -> Sequence[int]:
-        """Those decided in start <= t < end that are shown on the card with this receipt (`Incident.card`), by id."""
+    async def on_card(self, community: CommunityRef, receipt: str) -> Sequence[int]:
+        """Those that are shown on the card with this receipt (`Incident.card`), by id, whenever they were decided: a
+        card takes in what waited for it, and the clock of who decided may have been wrong."""
         ...
 
     async def whose(self, platform: Platform, incident_id: int) -> CommunityRef | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 from bot.core.answers.bot import Bot
 from bot.core.base.clock import Clock
@@ -34,9 +33,6 @@ from bot.core.rules.conditions import NOTHING_BEFORE, Past
 from bot.core.rules.decider import Decider
 from bot.core.rules.decision import Decision
 from bot.core.rules.policy import Policy, Rule
-
-#: What is decided further apart than that is on no card together.
-ON_ONE_CARD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +102,8 @@ class CoreDesk:
         return await self.incidents.history(community, member_id)
 
     async def shown_with(self, incident: Incident, receipt: str) -> Sequence[int]:
-        start, end = incident.decided_at - ON_ONE_CARD, incident.decided_at + ON_ONE_CARD
-        near = await self.incidents.on_card(incident.decision.message.community, receipt, start, end)
-        return sorted({incident.id, *near})
+        others = await self.incidents.on_card(incident.decision.message.community, receipt)
+        return sorted({incident.id, *others})
 
     async def numbers(self, community: CommunityRef, incidents: Sequence[int]) -> Mapping[int, int]:
         return await self.incidents.numbers(community, incidents)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.chat.telegram.connection import TelegramChat
@@ -90,15 +90,20 @@ class Stage:
                 await self._listening
         await self.chat.close()
 
-    async def open_incident(self, message: Message, *actions: Action, withheld: Sequence[Action] = ()) -> int:
-        """Settle a message as an incident with these actions planned; the incident's number."""
+    async def open_incident(
+        self, message: Message, *actions: Action, withheld: Sequence[Action] = (), fast: float = 0
+    ) -> int:
+        """Settle a message as an incident with these actions planned; the incident's number. `fast`: by how many
+        seconds the clock of who decides is."""
         await self.store.inbox.keep([message])
         decision = Decision(
             message=message, screening=verdict(0.9), policy_version="1",
             findings=(Finding("insult", True, _WHY),),
             actions=actions, withheld=tuple(withheld), rule="insult", reason=Reason(ko="욕설", en="insult"),
         )  # fmt: skip
-        await self.store.inbox.settle([Settlement(decision=decision, decided_at=datetime.now(UTC))])
+        await self.store.inbox.settle(
+            [Settlement(decision=decision, decided_at=datetime.now(UTC) + timedelta(seconds=fast))]
+        )
         return self.store.opened[message.ref].id
 
     async def carry_out(self, message: Message, *actions: Action) -> list[Outcome]:

@@ -16,7 +16,7 @@ from bot.core.incidents.raids.watch import ON_RAID, RaidWatch
 from bot.core.incidents.review import Appeal
 from bot.core.rules.actions import Ban, Delete, DeletePost, Done, Flag, Lock, Refused, Unlock
 from storage.records.erasing import SqlErasing
-from storage.records.raids import SqlRaids
+from storage.records.raids import BEFORE, SqlRaids
 from tests.adapters.storage.cases.test_deeds import HERE, JISU, THERE, Office, in_office, order
 from tests.builders import NOW, TELEGRAM, later, message, settlement
 
@@ -81,6 +81,22 @@ def test_a_raid_is_one_case_with_one_card_and_another_community_has_none(url: st
         for planned in claimed:
             if planned.incident_id:
                 assert await here.watch.shows(planned) == (f"raid:{raid.id}" if planned.action == Flag() else "")
+
+    watched(url, scene)
+
+
+def test_a_card_that_shows_somebody_elses_older_incident_stays(url: str) -> None:
+    async def scene(here: Watched) -> None:
+        await here.settle(["bystander"], at=-BEFORE.total_seconds() - 60)
+        await here.settle(range(MANY - 1))
+        claimed = await here.office.claim()
+        theirs = {str(number): f"-9/{min(number, 1)}" for number in range(MANY)} | {"bystander": "-9/0"}
+        shown = [Done(theirs[one.message.author.id] if one.action == Flag() else "") for one in claimed]
+        await here.office.store.outbox.record(list(zip(claimed, shown, strict=True)))
+        await here.settle([MANY])
+        await here.work(2)
+        gone = [one.action for one in await here.office.claim() if isinstance(one.action, DeletePost)]
+        assert gone == [DeletePost("-9/1")]
 
     watched(url, scene)
 

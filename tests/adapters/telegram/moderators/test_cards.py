@@ -208,11 +208,11 @@ def test_more_than_a_room_takes_in_a_minute_stand_on_its_last_card(among: int) -
 
 @played
 async def test_an_incident_stays_on_its_card_whichever_process_goes_on_with_it(here: Stage) -> None:
-    """The one that took its place there gave it back before the card named it."""
+    """The one that took its place there gave it back before the card named it; its clock was wrong, too."""
     room = await here.with_moderators()
     other = connect(here.server.url, here.desk)
     await here.carry_out(await said(here), Flag())
-    await here.open_incident(await said(here, "또 나쁜 말"), Flag())
+    await here.open_incident(await said(here, "또 나쁜 말"), Flag(), fast=1020)
     (flag,) = await here.store.outbox.claim(10, now=datetime.now(UTC), platforms=EVERYWHERE)
     with pytest.MonkeyPatch.context() as busy:
         busy.setattr("adapters.chat.telegram.moderators.cards.posted.NAMING_AT_ONCE", 0)
