@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, Unavailable
 from bot.core.operations.sealing import Openly, Sealing
-from storage.columns import microseconds, sealing_of
+from storage.columns import sealing_of
 from storage.community_keys import CommunityKeys
 from storage.errors import driver_errors
 from storage.flow.group_commit import GroupCommit, Item, Result
@@ -26,6 +26,7 @@ from storage.migrations.upgrading import is_newest, upgrade
 from storage.opening import presence
 from storage.opening.engine import engine_of
 from storage.opening.place import alone, look, parsed
+from storage.opening.server_time import ServerTime, server_time
 from storage.tables import bookmarks, holders
 
 #: How long the work of a process that fell silent stays its own, on PostgreSQL.
@@ -33,9 +34,6 @@ LEASE = timedelta(seconds=15)
 
 #: How long the simplest question may take, in seconds, before the database counts as away.
 ANSWER = 3.0
-
-#: How far our clock may be off the server's before somebody is told: decisions hang on how old messages are.
-CLOCK_OFF = timedelta(minutes=1)
 
 #: How long a server that is being left may take to hear of it, in seconds, and again to say goodbye. A file is not
 #: away, and what is broken off there stays open until the garbage collector comes.
@@ -61,12 +59,11 @@ class Database:
     """An open database. What a process leased is free again when it closes the database, or has died."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        self.clock = clock
+        self.clock, self.time = clock, ServerTime(clock)
         self.sealing = sealing_of(engine.dialect)
         self.holder = 0  # names this process in the leases
         self.keys = CommunityKeys(self)
         self._engine = engine
-        self._ahead: timedelta | None = None  # of the server's clock
         self._groups: list[GroupCommit[Any, Any]] = []
         # SQLite has one writer: waiting for it here costs nothing, waiting at the file costs sleeps.
         self._writer: AbstractAsyncContextManager[None] = nullcontext() if self.is_postgresql else asyncio.Lock()
@@ -173,16 +170,10 @@ class Database:
         try:
             async with asyncio.timeout(ANSWER), self.write(durable=False) as connection:
                 await connection.execute(update(holders).where(own).values(alive_until=holders.c.alive_until))
-                if self.is_postgresql:
-                    theirs = (await connection.execute(select(text(server_time())))).scalar_one()
-                    self._ahead = timedelta(microseconds=microseconds(self.clock.now()) - theirs)
+                await self.time.ask(connection)
         except (Unavailable, TimeoutError):
             return False
         return True
-
-    async def agrees_on_the_time(self) -> bool | None:
-        """Whether our clock was near the server's when it answered last; None: there is no server."""
-        return None if self._ahead is None else abs(self._ahead) < CLOCK_OFF
 
     def grouped(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]) -> GroupCommit[Item, Result]:
         """`write` as a group commit that is finished before the database closes."""
@@ -226,6 +217,7 @@ class Database:
     async def _start(self) -> None:
         with presence.died(self._engine.url) as died:
             async with self.write() as connection:
+                await self.time.ask(connection)
                 # Nobody else has a file open, so whoever is written down as a holder of one has died.
                 gone = _is_dead(died) if self.is_postgresql else true()
                 await connection.execute(delete(holders).where(gone))
@@ -246,6 +238,7 @@ class Database:
             # Whoever works with the database meets the same trouble and reports it.
             with suppress(BotError), presence.died(self._engine.url) as died:
                 async with self.write() as connection:
+                    await self.time.ask(connection)
                     new = self.insert(holders).values(id=self.holder, alive_until=text(server_time(LEASE)))
                     until = {"alive_until": new.excluded.alive_until}
                     await connection.execute(new.on_conflict_do_update(index_elements=[holders.c.id], set_=until))
@@ -319,8 +312,3 @@ async def _bring_up_to_date(place: URL) -> None:
                 await connection.run_sync(upgrade)
     finally:
         await engine.dispose()
-
-
-def server_time(later: timedelta = timedelta(0)) -> str:
-    """PostgreSQL's clock, `later` from now, in microseconds since 1970."""
-    return f"(extract(epoch FROM clock_timestamp()) * 1000000)::bigint + {later // timedelta(microseconds=1)}"

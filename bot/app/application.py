@@ -13,7 +13,7 @@ from bot.app.parts import Core, Stores
 from bot.app.reloading import InForce
 from bot.app.runner import Lost, Service, Turn, moderate
 from bot.config import Config, policy_file
-from bot.core.base.clock import Clock
+from bot.core.base.clock import Clock, HeardClock
 from bot.core.base.waiting import Wakeup
 from bot.core.chat.meeting import Meeting
 from bot.core.chat.message import CommunityRef, Message, Platform
@@ -105,7 +105,7 @@ async def application(
 ) -> AsyncIterator[Jikimi]:  # fmt: skip
     """Everything connected, the database open and up to date. `mode` overrides the configured one. `stands_by` where
     another process is connected."""
-    clock = clock or SystemClock()
+    clock = clock or HeardClock(SystemClock())
     async with keeping.opened(config, clock) as database, AsyncExitStack() as opened:
         shares, bells = SqlShares(database, GUARDING), SqlBells(database)
         reach = chats.Reach(database=database, roles=roles, stands_by=stands_by, answers=bool(config.http.listen))

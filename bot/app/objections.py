@@ -90,7 +90,7 @@ async def _database(config: Config, say: Texts) -> AsyncIterator[Found]:
             standing = await standings.standing()
             facts = {"database": standing.database, "schema": standing.schema, "mib": standing.size / (1 << 20)}
             yield Found("database", State.WELL, say("doctor.database", **facts, ms=1000 * took))
-            if await database.agrees_on_the_time() is False:
+            if await database.time.agrees() is False:
                 yield Found("clock", State.ILL, say("doctor.clock", of=standing.database), say["doctor.clock_remedy"])
     except Unavailable as error:
         yield Found("database", State.ILL, say.why(error), say["doctor.database_remedy"])

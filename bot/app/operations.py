@@ -227,7 +227,7 @@ def alarm(
 ) -> Alarm:
     guard = {} if JUDGING.isdisjoint(reach.roles) else {"guard": queue.answers}
     return Alarm(
-        answers={**guard, "database": database.answers, "clock": database.agrees_on_the_time},
+        answers={**guard, "database": database.answers, "clock": database.time.agrees},
         policies=policies,
         platforms=reach.connected,
         journal=stores.journal,

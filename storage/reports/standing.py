@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.chat.message import Platform
 from bot.core.operations.outside.standing import Backlog, Standing
-from storage.database import Database, server_time
+from storage.database import Database
+from storage.opening.server_time import server_time
 from storage.tables import actions, communities, holders, messages, outages, queue, shares, workers
 
 _SIZE_POSTGRESQL = text("SELECT pg_database_size(current_database())")

@@ -75,10 +75,10 @@ async def _settle() -> None:
 
 
 class WrongClock(SystemClock):
-    """The machine's, and so far ahead of the world."""
+    """The machine's, and as far `ahead` of the world as somebody has set it."""
 
     def __init__(self, ahead: timedelta) -> None:
-        self._ahead = ahead
+        self.ahead = ahead
 
     def now(self) -> datetime:
-        return super().now() + self._ahead
+        return super().now() + self.ahead

@@ -147,7 +147,7 @@ class Limiter:
             raise aiohttp.ClientPayloadError("an answer that is not Discord's")
         if not all(seconds_asked(wait) is not None for wait in await _waits(answer)):
             raise aiohttp.ClientPayloadError("a wait that is not a number of seconds")  # discord.py would do so
-        self.clock.hear(answer.headers.get("Date", ""))
+        self.clock.read(answer.headers.get("Date", ""))
         self.invalid.note(answer.status, answer.headers.get("X-RateLimit-Scope", ""))
         if answer.status == 429 and "X-RateLimit-Global" in answer.headers:
             # Somebody else uses our address, or Discord counts otherwise: whoever waits would only be sent back, too.

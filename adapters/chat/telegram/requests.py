@@ -102,7 +102,7 @@ class AiohttpRequest(BaseRequest):
         if not 200 <= status <= 299 and status != 413:  # a proxy, too, may say that it is too much
             self.parse_json_payload(said)
         if self._clock:
-            self._clock.hear(date)
+            self._clock.read(date)
         return status, said
 
     @staticmethod

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.chat.message import CommunityRef
 from bot.core.operations.division import PARTS, Taking
 from storage.community_key import in_shares, read_community
-from storage.database import Database, server_time
+from storage.database import Database
+from storage.opening.server_time import server_time
 from storage.tables import communities, holders, shares, workers
 
 

@@ -17,20 +17,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.app import reporting
 from bot.config import Config, StorageSettings
+from bot.core.base.clock import HeardClock
 from bot.core.base.errors import Broken, Unavailable
 from bot.core.operations.outside.standing import Backlog
 from bot.core.rules.actions import Delete, Flag, Warn
 from storage import migrations
-from storage.database import LEASE, Database, server_time
+from storage.database import LEASE, Database
 from storage.errors import driver_errors
 from storage.migrations.upgrading import newest_step
 from storage.opening import presence
 from storage.opening.place import parsed
+from storage.opening.server_time import server_time
 from storage.reports.standing import SqlStandings
 from storage.tables import holders, metadata
 from tests.builders import EVERYWHERE, NOW, message, settlement
 from tests.contracts.stores import store
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import ManualClock, WrongClock
 from tests.servers.databases import sqlite_in
 from tests.servers.fault_proxy import FaultProxy
 from tests.servers.postgres import Postgres, for_nobody
@@ -335,12 +337,24 @@ def test_a_clock_that_is_far_from_the_servers_is_noticed(postgres: Postgres) -> 
     async def scenario() -> None:
         clock = ManualClock(datetime.now(UTC))
         async with Database.open(postgres.create(), clock) as database:
-            assert await database.agrees_on_the_time() is None, "nobody has asked yet"
-            await database.answers()
-            assert await database.agrees_on_the_time()
+            assert await database.time.agrees()
             await clock.advance(11 * 60)
             await database.answers()
-            assert await database.agrees_on_the_time() is False
+            assert await database.time.agrees() is False
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-3), timedelta(hours=3)])
+def test_all_who_work_with_a_server_go_by_its_time(postgres: Postgres, ahead: timedelta) -> None:
+    async def scenario() -> None:
+        machine = WrongClock(ahead)
+        clock = HeardClock(machine)
+        async with Database.open(postgres.create(), clock) as database:
+            assert abs(clock.now() - datetime.now(UTC)) < timedelta(minutes=10)
+            assert await database.time.agrees() is False, "its owner hears that the machine's is wrong"
+            machine.ahead = -ahead
+            assert abs(clock.now() - datetime.now(UTC)) < timedelta(minutes=10)
 
     asyncio.run(scenario())
 
