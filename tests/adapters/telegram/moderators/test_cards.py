@@ -396,6 +396,17 @@ async def command(here: Stage, chat: Chat, who: Any, text: str, **more: Any) -> 
     return answered.messages[newest]
 
 
+@played
+async def test_a_mistyped_command_is_answered_in_the_moderators_room_alone(here: Stage) -> None:
+    room = await here.with_moderators()
+    here.server.admin(room, 2, "지수")
+    here.listen()
+    for chat, text in ((here.group, "/histroy"), (room, "/weather")):
+        here.server.post(chat, 2, text)
+    assert "/waiting" in (await command(here, room, 2, "/wating"))["text"]
+    assert len(here.server.of("sendMessage")) == 1, "what is not like one of ours may be another bot's"
+
+
 async def ignored(here: Stage, chat: Chat, who: Any, text: str, **more: Any) -> bool:
     """Whether a command stays without an answer while a later one gets one."""
     if here._listening is None:

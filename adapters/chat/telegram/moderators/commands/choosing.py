@@ -58,11 +58,24 @@ class Choosing:
 
     async def groups(self, typed: Typed) -> Sequence[str]:
         """The communities that a command may be about."""
-        here = str(typed.chat_id)
         if typed.in_group:
-            known = self.desk.communities(TELEGRAM)
-            return [one.id for one in known if one.moderators_channel == here != one.id] or [here]
+            return self._looked_after_here(typed) or [str(typed.chat_id)]
         return await looked_after(typed.user_id, self.desk, self.members)
+
+    async def answer_unknown(self, typed: Typed, near: str) -> None:
+        """`near`: the command that was meant. Where moderators of another group sit it is said, in private anything
+        may be; elsewhere a command may be another bot's."""
+        told = typed.say("telegram.no_command", given=typed.name, near=near) if near else ""
+        if typed.in_private:
+            told = typed.say["telegram.hello"]
+        elif not self._looked_after_here(typed):
+            return
+        if told and self.crowd.has_room(typed):
+            await self.answers.say(typed, told)
+
+    def _looked_after_here(self, typed: Typed) -> Sequence[str]:
+        here = str(typed.chat_id)
+        return [one.id for one in self.desk.communities(TELEGRAM) if one.moderators_channel == here != one.id]
 
     async def ask(self, typed: Typed, groups: Sequence[str]) -> None:
         """Buttons, of which one is pressed by the person who asked; a press also tells who an anonymous admin is."""

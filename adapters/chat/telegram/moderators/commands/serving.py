@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from difflib import get_close_matches
 from functools import cache
 from re import fullmatch
 
@@ -55,6 +56,7 @@ from bot.core.text.catalogue import LANGUAGES, Texts, texts, texts_on
 OWN = ("start", "help")
 
 OLD = timedelta(minutes=5)  # of a command; then it is not what is wanted any more
+SLIP = 0.7  # how like a command of ours something must be to be taken for one that was mistyped
 SERVED = 64  # commands that may be delivered again after a crash
 
 _PLACE = "telegram/commands"
@@ -65,6 +67,11 @@ _HELP = frozenset({"help", *(texts(language)["command.help"] for language in LAN
 def own_names() -> frozenset[str]:
     """Everything that people type after a slash for this bot."""
     return frozenset({*OWN, *_HELP}).union(*map(names, OFFERED), *map(phrases, OFFERED))
+
+
+def nearest(name: str) -> str:
+    """What a slip of the pen was meant to be; empty: nobody knows, and it may be another bot's."""
+    return next(iter(get_close_matches(name, sorted(own_names() - {"start"}), n=1, cutoff=SLIP)), "")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,8 +168,8 @@ class Commands:
         elif command:
             if self.crowd.has_room(typed):
                 await self._answer(typed, command, frozenset(), lane=Lane.NOTICE)
-        elif typed.in_private and self.crowd.has_room(typed):
-            await self._say(typed, typed.say["telegram.hello"])
+        else:
+            await self._choosing.answer_unknown(typed, nearest(typed.name))
 
     async def hear(self, message: TelegramMessage) -> None:
         """What is no command: an answer to one of our notices, or something written to us in private."""
