@@ -68,18 +68,18 @@ async def play(
 
 
 async def done(here: World) -> bool:
-    """Whether everything is before nothing has been for so long."""
+    """Whether everything is before nothing has been for so long. What has failed often is tried again after minutes."""
     last, since = None, time.monotonic()
     while True:
         (now,) = await here.ask(
             "SELECT (SELECT count(*) FROM queue) AS queue, (SELECT count(*) FROM messages) AS messages,"
-            " (SELECT count(*) FROM actions WHERE finished_at IS NULL) AS open, "
-            "(SELECT sum(attempts) FROM actions) AS tries"
+            " (SELECT sum(attempts) FROM actions) AS tries, count(*) AS open,"
+            " min(not_before) > extract(epoch FROM now()) * 1000000 AS asleep FROM actions WHERE finished_at IS NULL"
         )
         written = sum(map(len, here.written.values()))
         if now["messages"] >= written and not now["queue"] and not now["open"]:
             return True
-        if now != last:
+        if now != last or now["asleep"]:
             last, since = now, time.monotonic()
         elif time.monotonic() - since > PATIENCE:
             return False
