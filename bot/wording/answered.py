@@ -7,7 +7,7 @@ from typing import Protocol
 from bot.core.communities.journal import AuditEntry
 from bot.core.incidents.case import Case, CaseKind, CaseState
 from bot.core.incidents.review import History
-from bot.core.moderators.answer import Channel, Lines, Member, Role, Said
+from bot.core.moderators.answer import Channel, Lines, Member, Role, RuleName, Said
 from bot.core.moderators.argument import AChannel, Argument, Target, arguments
 from bot.core.moderators.command import Command, Usage
 from bot.core.moderators.commands.deeds import Undo, Uphold
@@ -124,8 +124,8 @@ def _worded(value: object, manner: Manner) -> object:
             return span(value, say)
         case Decision():
             return manner.plain(reasons(value, say))
-        case Rule():
-            return rule_name(value.name, say)
+        case Rule(name=name) | RuleName(name):
+            return rule_name(name, say)
         case History():
             return history_line(value, say, manner.timezone, manner.now)
         case AuditEntry():

@@ -40,7 +40,7 @@ from storage.records import reviews, strikes
 from storage.records import sanctions as standing
 from storage.records.cases import WAITS, neglected, numbers
 from storage.records.sanctions import Finished
-from storage.tables import actions, appeals, cases, communities, looks, sanctions
+from storage.tables import actions, appeals, cases, communities, incidents, looks, sanctions
 
 _LATELY = 20  # cases of a member among which a repeated order would be
 #: Numbers follow the time, but for the moment between the two.
@@ -49,7 +49,8 @@ _ABOUT = timedelta(hours=1)
 OF_CASE = cases.c[
     "number", "code", "deed", "member", "moderator", "words", "state", "severity", "opened_at", "closed_at"
 ]  # fmt: skip
-_COLUMNS = (cases.c.id, cases.c.incident, *OF_CASE)
+_RULE = select(incidents.c.rule).where(incidents.c.id == cases.c.incident).scalar_subquery().label("rule")
+_COLUMNS = (cases.c.id, cases.c.incident, _RULE, *OF_CASE)
 _OPEN_TO_APPEAL = cases.c.deed.in_([kind for kind in CaseKind if kind.strikes])
 
 
@@ -345,6 +346,7 @@ async def _read(connection: AsyncConnection, wanted: Select[AnyRow]) -> list[Cas
         replace(
             read_case(row, tuple(outcomes[(row.id, None) if row.deed else (None, row.incident)])),
             objection=words.get(row.id) or "",
+            rule=row.rule or "",
         )
         for row in rows
     ]

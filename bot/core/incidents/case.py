@@ -154,6 +154,7 @@ class Case:
     moderator: Person = Person("")
     words: str = ""
     incident: int | None = None
+    rule: str = ""  # by which the incident came about, where the whole case was asked for
     severity: Severity = Severity.DONE
     closed_at: datetime | None = None
     objection: str = ""  # what its member has to say to a deed by hand

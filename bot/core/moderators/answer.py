@@ -33,6 +33,13 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleName:
+    """A rule that there may be no more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """What somebody has handed over. None: it is larger than anybody reads."""
 

@@ -98,6 +98,14 @@ def test_a_line_of_the_record_has_no_room_for_nothing(kind: CaseKind, whom: Pers
     assert all(one.id for one in mentioned(line)), "nobody is looked up on the network"
 
 
+def test_a_line_of_the_record_says_which_rule() -> None:
+    manner = Plain(texts_on("telegram", "ko"))
+    found = replace(case(CaseKind.INCIDENT, words=""), moderator=Person(""), incident=4)
+    assert lines(Lines.of(in_a_line(replace(found, rule="sure-abuse"))), manner).endswith("(sure-abuse)")
+    assert lines(Lines.of(in_a_line(replace(found, rule="ours"))), manner).endswith("<7> · ours")
+    assert lines(Lines.of(in_a_line(found)), manner).endswith("<7> · 규칙"), "what a member pointed to"
+
+
 def test_what_runs_says_who_imposed_it_by_name() -> None:
     """Telegram tells no name of who never wrote to the bot: a number stood there."""
     running = Sanction(case=2, kind="ban", member=Person("7", "민지"), begins_at=NOW, moderator=Person("2", "지수"))

@@ -11,7 +11,7 @@ from bot.core.incidents import case as cases
 from bot.core.incidents.case import CaseKind, CaseState, Look, Looked, Person, Severity
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History as IncidentHistory
-from bot.core.moderators.answer import Found, Lines, Member, Said, said
+from bot.core.moderators.answer import Found, Lines, Member, RuleName, Said, said
 from bot.core.moderators.argument import CaseNumber, Day, IncidentNumber, OneOf
 from bot.core.moderators.command import Answer, Asked, Command, Seen, Usage
 from bot.core.moderators.commands.sharing import elsewhere
@@ -196,7 +196,7 @@ def _in_full(case: cases.Case) -> Iterator[Said]:
 
 
 def _facts(case: cases.Case) -> dict[str, object]:
-    by = _member(case.moderator) if case.moderator.id else said("case.by_rules")
+    by = _member(case.moderator) if case.moderator.id else RuleName(case.rule) if case.rule else said("case.by_rules")
     facts: dict[str, object] = {"case": case.number, "kind": case.kind, "state": case.state, "at": case.opened_at}
     return facts | {"by": by} | ({"whom": _member(case.member)} if case.member.id else {})
 

@@ -80,6 +80,7 @@ def test_what_waits_is_found_the_most_severe_and_oldest_first(url: str) -> None:
 
         async def waiting() -> list[int]:
             found = await office.cases.waiting(HERE, most=4)
+            assert {one.rule for one in found} == {"insult"}
             return [one.incident or 0 for one in found]
 
         assert await waiting() == [opened[2], opened[4], opened[1], opened[3]]
