@@ -29,6 +29,7 @@ from tests.servers.postgres import PROGRAMS
 SHARE = 0.6  # of the time in which everything fails; the rest is for what is left to do then
 PATIENCE = 150.0  # seconds in which something must come to an end
 WEIGH = 5.0  # seconds
+WRONG = 2  # the exit code after which a service is not started again
 
 
 async def play(
@@ -101,7 +102,7 @@ async def _counted(here: World) -> list[str]:
     for worker in here.crew.workers:
         ends = Counter(code for code, _ in worker.ends)
         here.tell(f"{worker.log.name}: ended {dict(ends)}; {worker.most:.0f} MiB at most")
-        own = [code for code, by_itself in worker.ends if by_itself and code != -signal.SIGKILL]
+        own = [code for code, by_itself in worker.ends if code == WRONG or (by_itself and code != -signal.SIGKILL)]
         broken += [f"{worker.log.name}: ended by itself with {code}" for code in own]
     logs = [worker.log for worker in here.crew.workers]
     return [*broken, *audit.logged(logs, sum(map(len, here.written.values())))]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -95,6 +95,7 @@ class Seen:
     warnings: Mapping[str, int] = field(default_factory=dict)
     cards: Mapping[int, Collection[str]] = field(default_factory=dict)
     alarms: Sequence[str] = ()
+    outages: int = 0  # of the guard
     processes: int = 1
     floods: Sequence[Sequence[Said]] = ()
     handed_over: Sequence[tuple[datetime, datetime]] = ()
@@ -172,8 +173,8 @@ def _said(seen: Seen) -> Iterator[str]:
     yield from _some("warned on record only", alone)
     may = {one.code for one in seen.actions if one.kind == "warn" and one.state in ("done", "unconfirmed")}
     yield from _some("warned, and not on record", seen.warnings.keys() - may)
-    guard = [one for one in seen.alarms if one.startswith("guard")]
-    yield from (f"moderators were told twice: {one}" for one, next_ in pairwise(guard) if one == next_)
+    guard = Counter(one for one in seen.alarms if one.startswith("guard"))  # who dies before it is said says nothing
+    yield from (f"moderators were told twice: {one}" for one, times in guard.items() if times > seen.outages)
     database = [one for one in seen.alarms if one.startswith("database")]
     run, before = 0, ""
     for one in database:  # each process tells of it, for it cannot be asked who does
@@ -205,10 +206,12 @@ def logged(logs: Iterable[Path], written: int) -> Iterator[str]:
 
 async def seen(world: World) -> Mapping[str, Seen]:
     messages, actions, said = await world.ask(_MESSAGES), await world.ask(_ACTIONS), await world.ask(_FLOODS)
-    return {
+    outages = len(await world.ask("SELECT began_at FROM outages"))
+    found = {
         name: _seen(place, world, [row for row in messages if row["platform"] == name], actions, said)
         for name, place in world.places.items()
     }
+    return {name: replace(one, outages=outages) for name, one in found.items()}
 
 
 def _seen(place: Place, world: World, messages: Sequence[Any], actions: Sequence[Any], said: Sequence[Any]) -> Seen:

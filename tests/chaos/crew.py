@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.cli.app import AGAIN as LATER
 from tests.chaos.entry import CLOCK
 from tests.courses.product import Product
 
@@ -131,7 +132,8 @@ class Crew:
     async def _supervise(self, worker: Worker) -> None:
         while True:
             code = await worker.product.process.wait()
-            by_itself = worker.begun() and not worker.asked and TAKEN_OVER not in worker.heard()
+            was_taken_over = code == LATER and TAKEN_OVER in worker.heard()
+            by_itself = worker.begun() and not worker.asked and not was_taken_over
             worker.ends.append((code, by_itself))
             await asyncio.sleep(AGAIN)
             await worker.begin()

@@ -25,6 +25,7 @@ WELL = Seen(
     warnings={"BCDF": 1},
     cards={7: {"90"}},
     alarms=["guard_away", "database_away", "database_away", "guard_back", "database_back", "guard_away"],
+    outages=2,
     processes=2,
 )
 
@@ -60,7 +61,7 @@ def test_nothing_is_found_where_every_promise_was_kept() -> None:
         (lambda: replace(WELL, actions=[DELETED, SHOWN]), "1 warned, and not on record (BCDF)"),
         (lambda: replace(WELL, cards={}), "1 shown on no card (7)"),
         (lambda: replace(WELL, cards={7: {"90", "91"}}), "1 shown on two cards (7)"),
-        (lambda: replace(WELL, alarms=["guard_away", "guard_away"]), "told twice: guard_away"),
+        (lambda: replace(WELL, alarms=["guard_back"] * 3), "told twice: guard_back"),
         (lambda: replace(WELL, alarms=["database_away"] * 3), "more often than there are processes"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from bot.core.base.clock import Clock
-from bot.core.base.errors import BotError, Broken, Unavailable
+from bot.core.base.errors import BotError, Unavailable
 from bot.core.chat.message import CommunityRef
 
 PARTS = 64  # that communities are divided into
@@ -136,25 +136,31 @@ class Post:
     _is_told: bool = False
 
     async def run(self) -> None:
-        """Until cancelled. It is given up with the process, once all connections are closed. Broken: this process was
-        stopped for so long that another has taken over; it is to start again, and to stand by."""
-        while True:
-            try:
-                await self.look()
-            except Unavailable as error:
-                _log.warning("posts not looked at", reason=error)
+        """Until cancelled. It is given up with the process, once all connections are closed. Unavailable: this process
+        was stopped for so long that another has taken over; it is to start again, and to stand by."""
+        while not await self._is_lost():
             await self.clock.sleep(LOOK)
+        raise Unavailable("Another process has taken over meanwhile. Start this one again: it will stand by.")
 
-    async def look(self) -> None:
+    async def _is_lost(self) -> bool:
+        try:
+            return await self.look()
+        except Unavailable as error:
+            _log.warning("posts not looked at", reason=error)
+            return False
+
+    async def look(self) -> bool:
+        """Whether another has by now what was ours."""
         found = await self.shares.look()
         holder = found.held.get(0)
         if holder is None and found.me in found.part and await self.shares.take([0]):
             self.taken.set()
-        elif holder not in (None, found.me) and self.taken.is_set():
-            raise Broken("Another process has taken over meanwhile. Start this one again: it will stand by.")
-        elif holder not in (None, found.me) and not self._is_told:
-            self._is_told = True
-            self.stands_by()
+        elif holder not in (None, found.me):
+            if not self.taken.is_set() and not self._is_told:
+                self._is_told = True
+                self.stands_by()
+            return self.taken.is_set()
+        return False
 
 
 @dataclass(slots=True)
