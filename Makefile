@@ -10,7 +10,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, and not by every process of every test
 
-.PHONY: advisories chaos clean configuration courses coverage demo-report docs fuzz lint lock newcomer pictures run said sbom test test-all test-engine
+.PHONY: advisories chaos chaos-engine clean configuration courses coverage demo-report docs fuzz lint lock newcomer pictures run said sbom test test-all test-engine
 
 run: $(VENV)/.ready-run
 	@$(BIN)/jikimi rehearse
@@ -54,6 +54,11 @@ test-all: test courses
 MINUTES ?= 30
 chaos: $(VENV)/.ready-dev
 	@$(BIN)/python -m tests.chaos --minutes $(MINUTES)
+
+# The same with two real `vllm serve` of the checkpoint of tests/engine.
+chaos-engine: $(VENV)-vllm/.ready
+	@$(VENV)-vllm/bin/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@VLLM_CPU_KVCACHE_SPACE=1 $(VENV)-vllm/bin/python -m tests.chaos --guards vllm --minutes $(MINUTES)
 
 # Every parser of what others write, for so many seconds altogether: what is new lies in tests/courses/fuzzing/corpus.
 SECONDS ?= 1800

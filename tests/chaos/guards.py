@@ -62,7 +62,7 @@ async def of_vllm(folder: Path) -> AsyncIterator[Guards]:
         for server in servers:
             server.start()
             await asyncio.to_thread(server.wait)
-        harmful, harmless = await _sure([row.prompt for row in checkpoints.held_out()][:ASKED], servers)
+        harmful, harmless = await sure([row.prompt for row in checkpoints.held_out()][:ASKED], servers)
         yield Guards(
             ports=[one.port for one in servers], ill=[_ill(one) for one in servers], harmful=harmful,
             harmless=harmless, settings=f'model = "{MODEL}"\ntoken = "{TOKEN}"',
@@ -89,7 +89,8 @@ def _ill(server: Server) -> Ill:
     return is_ill
 
 
-async def _sure(lines: Sequence[str], servers: Sequence[Server]) -> tuple[Sequence[str], Sequence[str]]:
+async def sure(lines: Sequence[str], servers: Sequence[Server]) -> tuple[Sequence[str], Sequence[str]]:
+    """Those that the model is sure are harmful, and harmless, each behind the words that say so."""
     urls, dialect = [server.url for server in servers], DIALECTS["wildguard-ko"]
     async with VllmServers(
         servers=urls, dialect=dialect, clock=SystemClock(), model=MODEL, token=TOKEN, timeout=60.0
@@ -98,7 +99,7 @@ async def _sure(lines: Sequence[str], servers: Sequence[Server]) -> tuple[Sequen
         for begin in ("나쁜 말 7", "좋은 말 4321"):
             judged = await guard.judge([Exchange(prompt=f"{begin} {line}") for line in lines])
             found.append([one.scores[Task.PROMPT_HARM] if isinstance(one, Verdict) else 0.5 for one in judged])
-    harmful = [f" {line}" for line, *scores in zip(lines, *found, strict=True) if min(scores) > 1 - SURE]
-    harmless = [f" {line}" for line, *scores in zip(lines, *found, strict=True) if max(scores) < SURE]
+    harmful = [f" {line}" for line, score in zip(lines, found[0], strict=True) if score > 1 - SURE]
+    harmless = [f" {line}" for line, score in zip(lines, found[1], strict=True) if score < SURE]
     assert harmful and harmless, "the checkpoint is sure of nothing"
     return harmful[:LINES], harmless[:LINES]

@@ -17,6 +17,7 @@ from adapters.system_clock import SystemClock
 from bot.core.base.errors import Broken
 from bot.core.evaluation.measures import measure
 from bot.core.guarding.verdict import QUOTES_NOTHING, Exchange, Opinion, Screening, Task, Verdict
+from tests.chaos.guards import ASKED, LINES, sure
 from tests.engine import checkpoints
 from tests.engine.reader import reader
 from tests.engine.reference import reference
@@ -75,6 +76,11 @@ def test_the_trained_guard_answers_over_http(servers: list[Server]) -> None:
         assert found.f1.value is not None and found.f1.value > min(always, 0.5)
 
     asyncio.run(check())
+
+
+def test_the_trained_guard_is_sure_of_enough_for_chaos(servers: list[Server]) -> None:
+    harmful, harmless = asyncio.run(sure([row.prompt for row in checkpoints.held_out()][:ASKED], servers))
+    assert len(harmful) == len(harmless) == LINES
 
 
 def test_text_token_ids_and_the_chat_endpoint_ask_the_same(servers: list[Server], model: Path) -> None:
