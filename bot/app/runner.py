@@ -11,7 +11,7 @@ import structlog
 
 from adapters.chat.rehearsal import REHEARSAL
 from bot.core.base.clock import Clock
-from bot.core.base.errors import BotError, Broken, raised
+from bot.core.base.errors import BotError, Unavailable, raised
 from bot.core.chat.message import Platform
 from bot.core.moderation.enforcement import Enforcer
 from bot.core.moderation.intake import Kept, take_in
@@ -120,8 +120,8 @@ class _Hearing:
             await take_in(platform, self.inbox, self.clock, self.screener.arrived, self.on_kept)
         except BotError as error:
             await self._lose(platform.platform, error)
-        except Exception as error:
-            await self._lose(platform.platform, Broken(raised(error)))
+        except Exception as error:  # nobody can mend that by another configuration; a new beginning may
+            await self._lose(platform.platform, Unavailable(raised(error)))
         finally:
             self._heard.discard(platform.platform)
 
