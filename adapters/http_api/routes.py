@@ -36,6 +36,7 @@ from adapters.http_api.wire.shapes import (
 )
 from adapters.http_api.wire.writing import json_of
 from bot.core.base.errors import BotError
+from bot.core.base.waiting import outlasting
 from bot.core.incidents.ports import Webhooks
 from bot.core.operations.keys import Scope
 from bot.core.operations.outside.standing import Backlog
@@ -255,7 +256,7 @@ class _Backlog:
         now = time.monotonic()
         if self._answer is None or (self._answer.done() and now - self._asked_at >= AS_OF):
             self._asked_at, self._answer = now, asyncio.create_task(self._ask())
-        return await asyncio.shield(self._answer)
+        return await outlasting(self._answer)
 
     async def _ask(self) -> Backlog | None:
         with suppress(BotError, TimeoutError):

@@ -20,6 +20,7 @@ from adapters.http_api.metrics import Metrics
 from adapters.http_api.routes import Routes
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Broken, Unavailable, reason
+from bot.core.base.waiting import outlasting
 from bot.core.incidents.feedback import Listener
 from bot.core.incidents.ports import Webhooks
 from bot.core.moderation.rulings import Rulings
@@ -92,7 +93,7 @@ class HttpApi:
             *(server.serve([bound]) for server, bound in zip(servers, sockets.values(), strict=True)),
         )
         try:
-            await asyncio.shield(working)
+            await outlasting(working)
         finally:
             for server in servers:
                 server.should_exit = True

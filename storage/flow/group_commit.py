@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from bot.core.base.errors import Unavailable
+from bot.core.base.waiting import outlasting
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,7 +30,7 @@ class GroupCommit(Generic[Item, Result]):
         self._gathering.append((items, written))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all())
-        return await asyncio.shield(written)
+        return await outlasting(written)
 
     async def finish(self) -> None:
         """Wait until everything that was called for is written."""
@@ -62,7 +63,6 @@ class GroupCommit(Generic[Item, Result]):
             if len(calls) == 1 or isinstance(error, Unavailable):
                 for _, written in calls:
                     written.set_exception(error)
-                    written.exception()  # a caller who was cancelled does not ask; asyncio would log that nobody did
             else:  # one call's trouble is not the others': each gets a commit and an answer of its own
                 for call in calls:
                     await self._commit([call])

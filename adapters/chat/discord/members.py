@@ -14,6 +14,7 @@ from adapters.chat.discord.receiving.reading import author_of
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.base.waiting import outlasting
 from bot.core.chat.message import Author, Message
 
 MANY, AT_ONCE = 5, 100  # from so many on over the gateway; at most so many in one question
@@ -50,7 +51,7 @@ class Members:
             task.add_done_callback(self._tasks.discard)
         if user_id not in waiting:
             waiting[user_id] = asyncio.get_running_loop().create_future()
-        return await asyncio.shield(waiting[user_id])
+        return await outlasting(waiting[user_id])
 
     async def _ask(self, guild: discord.Guild, waiting: "dict[int, asyncio.Future[_Found]]") -> None:
         asked: dict[int, asyncio.Future[_Found]] = {}

@@ -12,6 +12,7 @@ from adapters.chat.discord.errors import OUT_OF_REACH
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errands import Errands
+from bot.core.base.waiting import outlasting
 
 FRESH = 60.0  # seconds for which an answer is good
 REMEMBERED = 2_000  # servers
@@ -34,7 +35,7 @@ class Servers:
             return
         if (asking := self._asking.get(server_id)) is None:
             asking = self._asking[server_id] = self.errands.begin(self._ask(server_id))
-        await asyncio.shield(asking)
+        await outlasting(asking)
 
     async def _ask(self, server_id: int) -> None:
         http, state, me = self.client.http, self.client._connection, self.client.user

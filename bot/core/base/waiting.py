@@ -55,6 +55,20 @@ class Bell(Wakeup):
         self._ring()
 
 
+async def outlasting(asked: Awaitable[Result]) -> Result:
+    """What comes of it; it goes on where whoever waits is cancelled. How it fails then is nothing for the log: it is
+    asked for by others, too, or looked at afterwards. (asyncio.shield says so nevertheless, from Python 3.14 on.)"""
+    future = asyncio.ensure_future(asked)
+    future.add_done_callback(_heard)
+    await asyncio.wait([future])
+    return future.result()
+
+
+def _heard(future: "asyncio.Future[Result]") -> None:
+    if not future.cancelled():
+        future.exception()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
     """Seconds between two tries: `first`, doubled with every failure in a row, `longest` at most. Chance takes up to

@@ -15,6 +15,7 @@ import structlog
 from bot.core.base.bounded import Bounded
 from bot.core.base.errands import Errands
 from bot.core.base.errors import Unavailable, raised
+from bot.core.base.waiting import outlasting
 from bot.core.chat.message import STAFF, Author, Message, MessageRef, Platform
 from bot.core.chat.ports import MessageSource
 
@@ -48,7 +49,7 @@ class Meeting:
             self.say(json.dumps(who))
         try:
             async with asyncio.timeout(PATIENCE):
-                told = await asyncio.shield(self._asked[who])
+                told = await outlasting(self._asked[who])
         except TimeoutError:
             raise Unavailable("nobody who is connected says who it is") from None
         finally:

@@ -11,6 +11,7 @@ import structlog
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Unavailable, raised
+from bot.core.base.waiting import outlasting
 from bot.core.guarding.circuit import Circuit
 from bot.core.guarding.figures import QueueFigures
 from bot.core.guarding.limit import Limit
@@ -106,7 +107,7 @@ class Calls:
         """Whether the guard answers. One that was never called is greeted, once, however many wait for that."""
         if not self.circuit.has_answered and not self.circuit.is_open:
             self._meeting = self._meeting or asyncio.create_task(self._greet())
-            await asyncio.shield(self._meeting)
+            await outlasting(self._meeting)
         return not self.circuit.is_open
 
     async def _judge(self, tickets: Sequence[Ticket]) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from bot.core.base.errors import BotError
+from bot.core.base.waiting import outlasting
 
 Leased = TypeVar("Leased")
 
@@ -19,7 +20,7 @@ async def leased(
 ) -> Sequence[Leased]:
     leasing = asyncio.ensure_future(lease)
     try:
-        return await asyncio.shield(leasing)
+        return await outlasting(leasing)
     except asyncio.CancelledError:
         with suppress(BotError, TimeoutError):  # whoever cancelled must not hear of them in its place
             async with asyncio.timeout(GIVING_BACK):

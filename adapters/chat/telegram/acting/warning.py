@@ -19,6 +19,7 @@ from adapters.chat.telegram.text import LONGEST, Place, cut, place_of, units
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.base.waiting import outlasting
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.case import Case, CaseKind
 from bot.core.incidents.incident import PlannedAction
@@ -103,7 +104,7 @@ class Warnings:
         line = say(f"telegram.{kind}", who=_WHO, deeds=done, reason=unpinged(planned.reason.in_(say.language)) or "-")
         told = asyncio.ensure_future(self._notice(planned, chat_id, line, say))
         try:
-            return await asyncio.shield(told)
+            return await outlasting(told)
         except asyncio.CancelledError:  # we are stopping, but what is posted goes on record, to be taken away again
             (outcome,) = await asyncio.gather(told, return_exceptions=True)
             if isinstance(outcome, Done):

@@ -22,6 +22,7 @@ from telegram.error import BadRequest, Conflict, EndPointNotFound, InvalidToken
 from adapters.chat.telegram.requests import OddAnswer
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, Unavailable, reason
+from bot.core.base.waiting import outlasting
 from bot.core.text.catalogue import Texts
 
 #: What we want to hear of. Always given, because Telegram remembers the last list (T9).
@@ -220,7 +221,7 @@ class Webhook:
             kept = self._pending[update.update_id] = asyncio.get_running_loop().create_future()
             self._arrived.append(update)
             self._news.set()
-        await asyncio.shield(kept)
+        await outlasting(kept)
         return web.Response()
 
     async def next(self) -> Sequence[Update]:

@@ -11,7 +11,7 @@ import structlog
 
 from bot.core.base.clock import Clock
 from bot.core.base.errors import BotError, Broken, Unavailable, raised
-from bot.core.base.waiting import Backoff, Wakeup, patiently
+from bot.core.base.waiting import Backoff, Wakeup, outlasting, patiently
 from bot.core.chat.message import Platform
 from bot.core.chat.post import Post
 from bot.core.communities.community import Community
@@ -189,7 +189,7 @@ async def _unbroken(sending: Awaitable[_End]) -> _End:
     """What is being posted is waited for, for a moment, also where we are to stop: it is to go on record."""
     posted = asyncio.ensure_future(sending)
     try:
-        return await asyncio.shield(posted)
+        return await outlasting(posted)
     except asyncio.CancelledError:
         await asyncio.wait([posted], timeout=GRACE)
         if posted.done() and not posted.cancelled():

@@ -13,6 +13,7 @@ from adapters.chat.discord.moderators.cards.posted import REMEMBERED, Posted, Po
 from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errors import Unavailable
+from bot.core.base.waiting import outlasting
 from bot.core.incidents.incident import Incident, PlannedAction
 from bot.core.moderators.ports import Desk
 from bot.core.rules.actions import NO_ROOM, Done, Escalate, Gone, Outcome, Refused
@@ -86,7 +87,7 @@ class CardBoard:
                 card.incidents.append(incident_id)
                 card.members[member_id] = None
             self.posted.put(incident_id, card)  # for good: whenever the card is written anew, it names it
-            if not await asyncio.shield(self.posted.write_anew(card)):
+            if not await outlasting(self.posted.write_anew(card)):
                 raise Unavailable("its card was not written anew", retry_after=1, begun=card.receipt)
             return await self._point_to_appeal(incident_id, card)
 

@@ -18,7 +18,7 @@ from bot.core.base.bounded import Bounded
 from bot.core.base.clock import Clock
 from bot.core.base.errands import Errands
 from bot.core.base.errors import BotError, Unavailable
-from bot.core.base.waiting import patiently
+from bot.core.base.waiting import outlasting, patiently
 from bot.core.chat.message import CommunityRef
 from bot.core.incidents.incident import Incident
 from bot.core.incidents.review import History
@@ -103,7 +103,7 @@ class PostedCards:
         card = self.of(incident_id) or (await self.adopt(found[0].card, community) if found else None)
         if card:
             card.members.clear()
-            if not await asyncio.shield(self.write_anew(card)):
+            if not await outlasting(self.write_anew(card)):
                 raise Unavailable("its card was not written anew", retry_after=5)
 
     async def _write_recalled(self, channel: str, community: CommunityRef, incident_id: int) -> None:
@@ -123,7 +123,7 @@ class PostedCards:
             if recalling is None:
                 recalling = self._recalled[channel] = self.errands.begin(self._find_cards(channel, community))
             try:
-                await asyncio.shield(recalling)
+                await outlasting(recalling)
             except Exception:
                 self._recalled.pop(channel, None)  # the next one tries again
                 raise
