@@ -2,7 +2,7 @@
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from telegram import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup
@@ -62,14 +62,14 @@ class Choosing:
             return self._looked_after_here(typed) or [str(typed.chat_id)]
         return await looked_after(typed.user_id, self.desk, self.members)
 
-    async def answer_unknown(self, typed: Typed, near: str) -> None:
-        """`near`: the command that was meant. Where moderators of another group sit it is said, in private anything
-        may be; elsewhere a command may be another bot's."""
-        told = typed.say("telegram.no_command", given=typed.name, near=near) if near else ""
+    async def answer_unknown(self, typed: Typed, nearest: Callable[[str], str]) -> None:
+        """Where moderators of another group sit they are told which was meant, in private what there is; elsewhere it
+        may be another bot's."""
+        told = ""
         if typed.in_private:
             told = typed.say["telegram.hello"]
-        elif not self._looked_after_here(typed):
-            return
+        elif self._looked_after_here(typed) and (near := nearest(typed.name)):
+            told = typed.say("telegram.no_command", given=typed.name, near=near)
         if told and self.crowd.has_room(typed):
             await self.answers.say(typed, told)
 

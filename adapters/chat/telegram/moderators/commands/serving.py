@@ -169,7 +169,7 @@ class Commands:
             if self.crowd.has_room(typed):
                 await self._answer(typed, command, frozenset(), lane=Lane.NOTICE)
         else:
-            await self._choosing.answer_unknown(typed, nearest(typed.name))
+            await self._choosing.answer_unknown(typed, nearest)
 
     async def hear(self, message: TelegramMessage) -> None:
         """What is no command: an answer to one of our notices, or something written to us in private."""
