@@ -11,6 +11,7 @@ from weakref import WeakSet
 from sqlalchemy import URL, ColumnElement, QueuePool, Table, TextClause, delete, insert, or_, select, text, true, update
 from sqlalchemy import inspect as look_into
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.event import listen
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.core.base.clock import Clock
@@ -293,13 +294,15 @@ def _connect(engine: AsyncEngine) -> AsyncConnection:
 
 
 async def _closed(engine: AsyncEngine) -> None:
-    """Once whoever still reads is done, if that is soon: a connection that is cut off is never given back."""
+    """Once whoever still reads is done, if that is soon: a connection that is cut off is never given back. One that is
+    given back later closes then."""
     _LEFT.add(engine)
     pool = cast(QueuePool, engine.pool)
     for _ in range(LOOKS):
         if not pool.checkedout():
             break
         await asyncio.sleep(0.01)
+    listen(pool, "checkin", lambda _, given_back: given_back.invalidate())
     await engine.dispose()
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -355,6 +356,31 @@ def test_all_who_work_with_a_server_go_by_its_time(postgres: Postgres, ahead: ti
             assert await database.time.agrees() is False, "its owner hears that the machine's is wrong"
             machine.ahead = -ahead
             assert abs(clock.now() - datetime.now(UTC)) < timedelta(minutes=10)
+
+    asyncio.run(scenario())
+
+
+def test_whoever_still_reads_when_it_closes_leaves_nothing_open(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.database.LOOKS", 1)
+
+    async def scenario() -> None:
+        reading, go_on = asyncio.Event(), asyncio.Event()
+
+        async def reads(database: Database) -> Any:
+            async with database.read() as connection:
+                await connection.execute(select(holders.c.id))
+                raw = await connection.get_raw_connection()
+                driver = raw.driver_connection
+                reading.set()
+                await go_on.wait()
+            return driver
+
+        async with Database.open(url, ManualClock()) as database:
+            task = asyncio.create_task(reads(database))
+            await reading.wait()
+        go_on.set()
+        driver = await task
+        assert driver.is_closed() if url.startswith("postgresql") else driver._connection is None
 
     asyncio.run(scenario())
 
