@@ -52,7 +52,9 @@ async def play(
             await storm(here, seed, seconds * SHARE, only)
             for one in talking:
                 one.cancel()
-            await asyncio.wait(talking)
+            for ended in await asyncio.gather(*talking, return_exceptions=True):
+                if not isinstance(ended, asyncio.CancelledError):
+                    raise RuntimeError("nobody talked, or watched, to the end") from ended
             here.tell("everything is well again")
             broken = [] if await done(here) else ["it is not done in the end"]
             await asyncio.sleep(2.0)  # whatever comes twice comes now

@@ -125,7 +125,7 @@ async def disk_full(world: World, rng: random.Random, seconds: float) -> None:
 
 async def forgotten(world: World, rng: random.Random, seconds: float) -> None:
     """Somebody has begun a transaction, read something, and gone to lunch; until the database dies of something."""
-    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # it is away just now
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         connection = await asyncpg.connect(world.url)
         try:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM queue")

@@ -128,11 +128,11 @@ class World:
             await asyncio.sleep(APART)
 
     async def watching(self) -> None:
-        """Who judges which community, until cancelled."""
+        """Who judges which community, until cancelled; as far as the database is there to say so."""
         known, looked = dict[str, int](), datetime.now(UTC)
         while True:
             await asyncio.sleep(LOOK)
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # it is away just now
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 rows = await self.ask(_EPOCHS)
                 for row in rows:
                     if known.get(row["platform"], row["epoch"]) != row["epoch"]:
