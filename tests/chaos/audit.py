@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any
 
@@ -173,8 +173,12 @@ def _said(seen: Seen) -> Iterator[str]:
     yield from _some("warned on record only", alone)
     may = {one.code for one in seen.actions if one.kind == "warn" and one.state in ("done", "unconfirmed")}
     yield from _some("warned, and not on record", seen.warnings.keys() - may)
-    guard = Counter(one for one in seen.alarms if one.startswith("guard"))  # who dies before it is said says nothing
-    yield from (f"moderators were told twice: {one}" for one, times in guard.items() if times > seen.outages)
+    guard = [one for one in seen.alarms if one.startswith("guard")]
+    again = Counter(one for one, next_ in pairwise(guard) if one == next_)
+    for one, other in permutations(("guard_away", "guard_back")):
+        missing = seen.outages - guard.count(other)  # by who died before it was said
+        if again[one] > missing or guard.count(one) > seen.outages:
+            yield f"moderators were told twice: {one}"
     database = [one for one in seen.alarms if one.startswith("database")]
     run, before = 0, ""
     for one in database:  # each process tells of it, for it cannot be asked who does

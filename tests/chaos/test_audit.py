@@ -39,6 +39,8 @@ def test_nothing_is_found_where_every_promise_was_kept() -> None:
         WELL, actions=[refused, unsure, again], left={"1", "2", "3"}, warnings={}, cards={7: {"90", "91"}}
     )
     assert list(problems(bad_day)) == []
+    unsaid = ["guard_away", "guard_back", "guard_back"]  # who was to tell of the second outage died before
+    assert list(problems(replace(WELL, alarms=unsaid))) == []
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,9 @@ def test_nothing_is_found_where_every_promise_was_kept() -> None:
         (lambda: replace(WELL, actions=[DELETED, SHOWN]), "1 warned, and not on record (BCDF)"),
         (lambda: replace(WELL, cards={}), "1 shown on no card (7)"),
         (lambda: replace(WELL, cards={7: {"90", "91"}}), "1 shown on two cards (7)"),
+        (lambda: replace(WELL, alarms=["guard_away", "guard_away"], outages=1), "told twice: guard_away"),
         (lambda: replace(WELL, alarms=["guard_back"] * 3), "told twice: guard_back"),
+        (lambda: replace(WELL, alarms=["guard_away", "guard_back", "guard_back", "guard_away"]), "told twice: guard_b"),
         (lambda: replace(WELL, alarms=["database_away"] * 3), "more often than there are processes"),
     ],
 )

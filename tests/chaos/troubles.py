@@ -10,6 +10,8 @@ from itertools import count
 
 import asyncpg
 
+from bot.core.base.errors import BotError
+from storage.errors import driver_errors
 from tests.chaos.world import World
 from tests.courses.poisoned import POISONS
 from tests.servers.fault_proxy import FaultProxy
@@ -125,7 +127,7 @@ async def disk_full(world: World, rng: random.Random, seconds: float) -> None:
 
 async def forgotten(world: World, rng: random.Random, seconds: float) -> None:
     """Somebody has begun a transaction, read something, and gone to lunch; until the database dies of something."""
-    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+    with suppress(BotError), driver_errors():  # it is away just now
         connection = await asyncpg.connect(world.url)
         try:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM queue")

@@ -16,6 +16,8 @@ from typing import Any
 
 import asyncpg
 
+from bot.core.base.errors import BotError
+from storage.errors import driver_errors
 from tests.chaos.crew import Crew, Worker
 from tests.chaos.entry import CLOCK
 from tests.chaos.guards import Guards, of_the_stand, of_vllm
@@ -132,7 +134,7 @@ class World:
         known, looked = dict[str, int](), datetime.now(UTC)
         while True:
             await asyncio.sleep(LOOK)
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            with suppress(BotError), driver_errors():  # it is away just now
                 rows = await self.ask(_EPOCHS)
                 for row in rows:
                     if known.get(row["platform"], row["epoch"]) != row["epoch"]:
